@@ -1,0 +1,46 @@
+# The doors by name; each is a script.   make help
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl build-cuda lint format asan tsan clean
+
+help:              ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
+
+setup:             ## packages, Rust and LibTorch: what the build needs
+	@scripts/setup
+
+build:             ## programs and tests into build/bin
+	@scripts/build
+
+test:              ## everything the tests need, then all tests
+	@scripts/test
+
+quickstart:        ## everything from a bare machine to a trained small model
+	@scripts/quickstart
+
+quickstart-model:  ## make the quick start's base checkpoint again, by supervised fine-tuning
+	@scripts/build maspo
+	@examples/quickstart/make_model.sh
+
+bench:             ## time the parts of a training step
+	@scripts/bench
+
+bench-trl:         ## time a training step against TRL's GRPO trainer
+	@scripts/build maspo maspo-learner maspo-rollout-worker maspo-reward-server
+	@tests/benchmarks/trl/bench.sh
+
+build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
+	@scripts/build-cuda
+
+lint:              ## clang-format and clang-tidy; FILES="a.cc b.cc" for some, LINT_ALL=1 with those that use LibTorch
+	@scripts/lint $(FILES)
+
+format:            ## clang-format in place
+	@scripts/format
+
+asan:              ## the parts without LibTorch under address and undefined-behaviour sanitizers
+	@scripts/sanitize asan
+
+tsan:              ## the same under the thread sanitizer
+	@scripts/sanitize tsan
+
+clean:             ## remove what was built; third_party/ and runs/ stay
+	@rm -rf build build-asan build-tsan build-dev build-lint

@@ -1,0 +1,36 @@
+# Debian's packages, and LibTorch from the PyPI wheel that scripts/setup unpacks into third_party/.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(CLI11 REQUIRED)
+if(MASPO_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+  include(GoogleTest)
+endif()
+
+add_library(maspo_xxhash INTERFACE)
+target_link_libraries(maspo_xxhash INTERFACE xxhash)
+
+if(MASPO_TORCH)
+  set(MASPO_WHEELS ${PROJECT_SOURCE_DIR}/third_party/wheels)
+  if(NOT EXISTS ${MASPO_WHEELS}/torch/lib/libtorch_cpu.so)
+    message(FATAL_ERROR "LibTorch is not in ${MASPO_WHEELS}: run scripts/setup first (or configure with -DMASPO_TORCH=OFF)")
+  endif()
+  # third_party/torch_include links to the wheel's headers without its google/ and fmt/, which would shadow the system's
+  # protobuf and the fmt of spdlog. Every binary links the CPU library alone; CUDA is opened at run time.
+  add_library(maspo_torch INTERFACE)
+  target_include_directories(maspo_torch SYSTEM INTERFACE
+    ${PROJECT_SOURCE_DIR}/third_party/torch_include
+    ${PROJECT_SOURCE_DIR}/third_party/torch_include/torch/csrc/api/include)
+  target_compile_definitions(maspo_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+  target_link_libraries(maspo_torch INTERFACE
+    ${MASPO_WHEELS}/torch/lib/libtorch_cpu.so ${MASPO_WHEELS}/torch/lib/libc10.so Threads::Threads)
+  target_link_options(maspo_torch INTERFACE
+    -Wl,-rpath,${MASPO_WHEELS}/torch/lib -Wl,-rpath-link,${MASPO_WHEELS}/torch/lib
+    -Wl,-rpath-link,${MASPO_WHEELS}/nvidia/cu13/lib)
+endif()
