@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace maspo {
+
+// A TCP endpoint: "127.0.0.1:50051", "learner-0.svc:50051", "[::1]:0".
+struct Address {
+  std::string host;
+  int port = 0;  // 0 = any free port when binding.
+
+  std::string ToString() const;
+  bool IsLoopback() const;  // localhost, 127.0.0.0/8 or ::1.
+};
+
+// InvalidArgument: not host:port with a port of 0..65535.
+absl::StatusOr<Address> ParseAddress(std::string_view text);
+
+// Why nobody can bind the address now, for people: "the port is in use by another process". For libraries that keep the
+// reason to themselves.
+std::string WhyCannotBind(const Address& address);
+
+}  // namespace maspo

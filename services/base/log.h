@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace maspo {
+
+struct LogOptions {
+  std::string role = "maspo";  // "learner", "rollout-worker", "reward-server", "maspo".
+  std::string name = "";       // Which one of the role: rank or worker name; may be empty.
+  std::string file = "";       // Appended to, besides stderr; empty = stderr alone.
+  std::string level = "info";  // trace, debug, info, warning, error, critical, off.
+};
+
+// Sets up spdlog's default logger, so that code just says spdlog::info("step {}", step). Lines read
+//
+//   2026-03-01 12:30:45.123 info learner/0: step 3
+//
+// Call it once, first thing in main. InvalidArgument: unknown level. Unavailable: the file cannot be opened.
+absl::Status InitLogging(const LogOptions& options);
+
+}  // namespace maspo

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/base/address.h"
+
+namespace prometheus {
+class Exposer;
+}
+
+namespace maspo {
+
+// The metrics of one process. A component takes it in its constructor and owns its metrics as members, named with unit
+// and help in one place:
+//
+//   explicit TrajectoryBuffer(Metrics& metrics)
+//       : waiting_(metrics.AddGauge("maspo_buffer_groups", "Groups waiting for the learner")) {}
+//   prometheus::Gauge& waiting_;   // waiting_.Set(n) anywhere
+//
+// Names are snake_case with a unit (_seconds, _bytes, _tokens) and, for counters, the suffix _total. Every series
+// carries the labels `role` and `name`. The same name and labels give the same series.
+//
+// Thread-safe. Lives longer than the components that hold its series.
+class Metrics {
+ public:
+  using Labels = std::map<std::string, std::string>;
+
+  Metrics(std::string role, std::string name);
+
+  prometheus::Counter& AddCounter(const std::string& name, const std::string& help, const Labels& labels = {});
+  prometheus::Gauge& AddGauge(const std::string& name, const std::string& help, const Labels& labels = {});
+  // `bounds` are the buckets' upper bounds, increasing.
+  prometheus::Histogram& AddHistogram(const std::string& name, const std::string& help, std::vector<double> bounds,
+                                      const Labels& labels = {});
+
+  const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
+
+ private:
+  const Labels common_;
+  const std::shared_ptr<prometheus::Registry> registry_;
+};
+
+// `count` bounds that grow by `factor`, for instance seconds of calls: GeometricBounds(1e-3, 2, 16).
+std::vector<double> GeometricBounds(double first, double factor, int count);
+
+// Serves the metrics to Prometheus at http://HOST:PORT/metrics until destroyed.
+class MetricsEndpoint {
+ public:
+  // Port 0 = any free one. Unavailable: one sentence that says why the address cannot be bound.
+  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(const Address& listen, const Metrics& metrics);
+  ~MetricsEndpoint();
+
+  // With the port that was bound.
+  const Address& address() const { return address_; }
+
+ private:
+  MetricsEndpoint(Address address, std::shared_ptr<prometheus::Registry> registry,
+                  std::unique_ptr<prometheus::Exposer> exposer);
+  const Address address_;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  const std::unique_ptr<prometheus::Exposer> exposer_;
+};
+
+}  // namespace maspo

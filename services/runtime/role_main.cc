@@ -1,0 +1,69 @@
+#include "services/runtime/role_main.h"
+
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <utility>
+
+#include "services/base/exit_code.h"
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
+#include "services/runtime/config_loader.h"
+#include "services/runtime/signals.h"
+
+namespace maspo {
+namespace {
+
+struct RoleFlags {
+  std::string config, name, log_file, log_level = "info";
+  std::vector<std::string> overrides;
+  int ready_fd = -1;  // None.
+};
+
+absl::Status RunRole(const std::string& role, const RoleFlags& flags, const StopSignal& stop,
+                     const std::function<absl::Status(RoleContext&)>& body) {
+  const std::string name = flags.name.empty() ? role : flags.name;
+  MASPO_RETURN_IF_ERROR(InitLogging({.role = role, .name = name, .file = flags.log_file, .level = flags.log_level}));
+  MASPO_ASSIGN_OR_RETURN(v1::RunConfig config, LoadConfig(flags.config, flags.overrides));
+  MASPO_RETURN_IF_ERROR(ValidateConfig(config));
+
+  Metrics metrics(role, name);
+  const v1::MetricsSection& section = config.metrics();
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsEndpoint> endpoint,
+                         MetricsEndpoint::Start({section.listen_host(), static_cast<int>(section.port())}, metrics));
+  const std::string metrics_endpoint = endpoint->address().ToString();
+  spdlog::info("metrics at http://{}/metrics", metrics_endpoint);
+  RoleContext context{name, std::move(config), metrics, metrics_endpoint, stop, [&](const std::string& served) {
+                        if (flags.ready_fd < 0) return absl::OkStatus();
+                        return NotifyReady(flags.ready_fd, {.endpoint = served, .metrics = metrics_endpoint});
+                      }};
+  return body(context);
+}
+
+}  // namespace
+
+int RoleMain(int argc, char** argv, const std::string& role, const std::function<void(CLI::App&)>& add_flags,
+             const std::function<absl::Status(RoleContext&)>& body) {
+  static StopSignal stop;  // A signal may come until the very end.
+  InstallStopSignals(stop);
+  CLI::App app{"maspo-" + role + ": one role of a run; `maspo train` starts all of them on one machine"};
+  RoleFlags flags;
+  app.add_option("--config", flags.config, "Run configuration, YAML")->required();
+  app.add_option("--set", flags.overrides, "key=value, overrides one key; may be repeated");
+  app.add_option("--name", flags.name, "Of this process in logs and metrics");
+  app.add_option("--log-file", flags.log_file, "Appended to, besides stderr");
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warning, error")->capture_default_str();
+  app.add_option("--ready-fd", flags.ready_fd, "Descriptor to report readiness on, as one line of JSON");
+  add_flags(app);
+  CLI11_PARSE(app, argc, argv);
+
+  const absl::Status status = RunRole(role, flags, stop, body);
+  if (!status.ok()) {
+    spdlog::error("{}", std::string(status.message()));
+    std::fflush(stderr);
+  }
+  return ExitCodeOf(status);
+}
+
+}  // namespace maspo

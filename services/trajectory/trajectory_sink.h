@@ -1,0 +1,21 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "proto/trajectory.pb.h"
+
+namespace maspo {
+
+// Takes finished, scored groups. Two ends: TrajectoryBuffer in the learner, TrajectoryClient in the worker.
+//
+// Thread-safe.
+class TrajectorySink {
+ public:
+  virtual ~TrajectorySink() = default;
+
+  // Ok: accepted. AlreadyExists: accepted before. FailedPrecondition: too old, dropped. NotFound: never issued by this
+  // learner. ResourceExhausted: no room before the deadline. InvalidArgument: malformed. Cancelled: the run is over.
+  virtual absl::Status Offer(v1::TrajectoryGroup group, absl::Time deadline) = 0;
+};
+
+}  // namespace maspo
