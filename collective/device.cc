@@ -1,0 +1,73 @@
+#include "collective/device.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+absl::Mutex mutex;
+const CudaLibrary* library ABSL_GUARDED_BY(mutex) = nullptr;
+
+// Everything is built into one folder: bin/ holds the programs and lib/ the library.
+std::string LibraryPath() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (program.parent_path().parent_path() / "lib" / "libmaspo_cuda.so").string();
+}
+
+absl::StatusOr<const CudaLibrary*> Open() {
+  // Asked for first and by itself: without a driver the CUDA part of LibTorch loads well and fails obscurely later.
+  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    return absl::FailedPreconditionError(
+        "no NVIDIA driver on this machine (libcuda.so.1 cannot be opened): use device cpu, or a machine with a GPU");
+  }
+  const std::string path = LibraryPath();
+  if (!std::filesystem::exists(path)) {
+    return absl::FailedPreconditionError(absl::StrCat("the CUDA backend ", path, " is not built: run make build-cuda"));
+  }
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (handle == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the CUDA backend cannot be opened: ", dlerror(), "; scripts/setup --gpu fetches its libraries"));
+  }
+  auto* entry = reinterpret_cast<CudaLibraryEntry*>(dlsym(handle, kCudaLibraryEntry));
+  if (entry == nullptr || entry()->version != kCudaLibraryVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is of another build: run make build-cuda again"));
+  }
+  return entry();
+}
+
+}  // namespace
+
+absl::Status LoadDevice(torch::Device device) {
+  if (device.is_cpu()) return absl::OkStatus();
+  if (!device.is_cuda()) {
+    return absl::InvalidArgumentError(absl::StrCat("device ", device.str(), " is not supported: use cpu or cuda"));
+  }
+  absl::MutexLock lock(&mutex);
+  if (library == nullptr) {
+    MASPO_ASSIGN_OR_RETURN(library, Open());
+  }
+  const int num_devices = library->num_devices();
+  const int index = device.has_index() ? device.index() : 0;
+  if (index >= num_devices) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("device ", device.str(), " does not exist: the driver reports ", num_devices, " GPUs"));
+  }
+  return absl::OkStatus();
+}
+
+const CudaLibrary* LoadedCudaLibrary() {
+  absl::MutexLock lock(&mutex);
+  return library;
+}
+
+}  // namespace maspo
