@@ -1,0 +1,60 @@
+// maspo-reward-server: verifies final answers over gRPC.
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "reward_server/scoring/scoring_pool.h"
+#include "reward_server/verification/answer_verifier.h"
+#include "services/base/status_macros.h"
+#include "services/reward/reward_service.h"
+#include "services/runtime/role_main.h"
+#include "services/runtime/server_runner.h"
+
+namespace maspo {
+namespace {
+
+constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+
+AnswerVerifier::Options VerifierOptions(const v1::RewardSection& reward) {
+  AnswerVerifier::Options options;
+  options.correct = reward.correct();
+  options.incorrect = reward.incorrect();
+  options.truncated_is_no_answer = reward.truncated_is_no_answer();
+  options.answer_deadline = absl::Milliseconds(reward.answer_deadline_ms());
+  return options;
+}
+
+absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
+  const v1::RewardSection& reward = role.config.reward();
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<AnswerVerifier> verifier,
+                         AnswerVerifier::Create(VerifierOptions(reward)));
+  ScoringPool pool([&](const v1::VerifyItem& item) { return verifier->Verify(item); },
+                   {.threads = static_cast<int>(reward.threads()),
+                    .max_waiting_items = 4 * static_cast<size_t>(reward.max_batch_items())},
+                   role.metrics);
+  RewardService service(&pool, {.max_batch_items = reward.max_batch_items()}, role.metrics);
+  MASPO_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ServerRunner> server,
+      ServerRunner::Start({.key = "--listen", .address = listen, .network = role.config.network()}, {&service}));
+  spdlog::info("verifying answers at {}", server->address().ToString());
+  MASPO_RETURN_IF_ERROR(role.notify_ready(server->address().ToString()));
+
+  role.stop.WaitUntil(absl::InfiniteFuture());
+  server->Shutdown(kShutdownGrace);  // Batches in progress are finished: callers need not send them again.
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace maspo
+
+int main(int argc, char** argv) {
+  std::string listen = "127.0.0.1:0";
+  return maspo::RoleMain(
+      argc, argv, "reward-server",
+      [&](CLI::App& app) {
+        app.add_option("--listen", listen, "host:port to serve on; port 0 = any free one")->capture_default_str();
+      },
+      [&](maspo::RoleContext& role) { return maspo::RunRewardServer(listen, role); });
+}
