@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "model/torch.h"
+
+namespace maspo {
+
+// How one token is drawn.
+struct DrawParameters {
+  float temperature = 1;  // 0 = greedy; top_p and top_k are then ignored.
+  float top_p = 1;        // 1 = off.
+  uint32_t top_k = 0;     // 0 = off.
+  float uniform = 0;      // In [0, 1): what decides.
+};
+
+struct DrawnTokens {
+  std::vector<int64_t> token_ids;  // [B]
+  std::vector<float> logprobs;     // [B], nats, of the distribution drawn from; untempered for a greedy row.
+};
+
+// Draws one token from each row of logits: softmax(logits / temperature) restricted to the top_k most probable tokens,
+// then to the fewest of those whose probability reaches top_p, renormalised; the inverse of its distribution function,
+// tokens in order of id, is taken at `uniform`. Rows may differ in every parameter.
+//
+// logits_BV float32, any device. Where logits are not finite, so are the log-probabilities. One synchronisation.
+DrawnTokens DrawTokens(const torch::Tensor& logits_BV, absl::Span<const DrawParameters> rows);
+
+}  // namespace maspo

@@ -1,0 +1,95 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "collective/device.h"
+#include "model/hugging_face.h"
+#include "model/tokenizer.h"
+#include "rollout_worker/rollout/rollout_worker.h"
+#include "services/base/status_macros.h"
+#include "services/base/worker_thread.h"
+#include "services/control/control_client.h"
+#include "services/prompts/prompt_client.h"
+#include "services/reward/reward_client.h"
+#include "services/runtime/role_main.h"
+#include "services/trajectory/trajectory_client.h"
+#include "services/weights/weight_client.h"
+
+namespace maspo {
+namespace {
+
+RolloutWorker::Options OptionsOf(const RoleContext& role, const std::string& model_digest) {
+  const v1::RolloutSection& rollout = role.config.rollout();
+  const v1::WeightsSection& weights = role.config.weights();
+  RolloutWorker::Options options;
+  v1::RegisterRequest& registration = options.session.registration;
+  registration.set_contract_version(1);
+  registration.set_worker_name(role.name);
+  registration.set_device(role.config.model().device());
+  registration.set_metrics_endpoint(role.metrics_endpoint);
+  registration.set_model_digest(model_digest);
+  options.session.lost_after = absl::Seconds(role.config.run().stall_seconds());
+  options.engine.max_running_sequences = static_cast<int>(rollout.max_running_sequences());
+  options.engine.kv_block_tokens = static_cast<int>(rollout.kv_block_tokens());
+  options.engine.kv_cache_tokens = static_cast<int64_t>(rollout.kv_cache_tokens());
+  options.engine.prefill_tokens_per_step = static_cast<int>(rollout.prefill_tokens_per_step());
+  options.weights.device = torch::Device(role.config.model().device());
+  options.weights.host = weights.listen_host();
+  options.groups_in_flight = static_cast<int>(rollout.groups_in_flight());
+  return options;
+}
+
+absl::Status RunWorker(RoleContext& role) {
+  const v1::RunConfig& config = role.config;
+  const std::string& folder = config.model().path();
+  torch::set_num_threads(static_cast<int>(config.rollout().threads()));
+  MASPO_RETURN_IF_ERROR(LoadDevice(torch::Device(config.model().device())));
+  MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(folder));
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(folder));
+  MASPO_ASSIGN_OR_RETURN(const std::string model_digest, ModelDigest(folder));
+
+  // The hops in the order of the flow, then the worker between them.
+  MASPO_ASSIGN_OR_RETURN(const auto learner, RpcChannel::Create({.peer = "the learner",
+                                                                 .key = "network.learner",
+                                                                 .endpoint = config.network().learner(),
+                                                                 .network = config.network()}));
+  ControlClient control(learner.get(), {.register_timeout = absl::Seconds(config.run().stall_seconds())});
+  PromptClient prompts(learner.get());
+  WeightClient weights(learner.get());
+  TrajectoryClient trajectories(learner.get());
+  MASPO_ASSIGN_OR_RETURN(const auto rewards,
+                         RewardClient::Create({.endpoints = {config.network().reward_servers().begin(),
+                                                             config.network().reward_servers().end()},
+                                               .network = config.network(),
+                                               .max_batch_items = config.reward().max_batch_items()}));
+  RolloutWorker worker(OptionsOf(role, model_digest),
+                       {.membership = &control,
+                        .prompts = &prompts,
+                        .weights = &weights,
+                        .scorer = rewards.get(),
+                        .trajectories = &trajectories},
+                       model, tokenizer.get(), role.metrics);
+  MASPO_RETURN_IF_ERROR(role.notify_ready(""));
+
+  StopSignal finished;
+  WorkerThread stopper("stopper", [&] {
+    while (!finished.stop_requested() && !role.stop.WaitFor(absl::Milliseconds(200))) {
+    }
+    if (role.stop.stop_requested()) {
+      worker.Stop();
+      learner->Close();
+      rewards->Close();
+    }
+    return absl::OkStatus();
+  });
+  const absl::Status status = worker.Run();
+  finished.RequestStop();
+  return status;
+}
+
+}  // namespace
+}  // namespace maspo
+
+int main(int argc, char** argv) {
+  return maspo::RoleMain(
+      argc, argv, "rollout-worker", [](CLI::App&) {}, maspo::RunWorker);
+}

@@ -1,0 +1,109 @@
+#include "rollout_worker/rollout/group_scorer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+bool IsJudgement(v1::Verdict verdict) {
+  return verdict != v1::VERDICT_UNSPECIFIED && verdict != v1::VERDICT_TIMEOUT && verdict != v1::VERDICT_CRASHED;
+}
+
+v1::Trajectory ToTrajectory(GeneratedResponse& response, const v1::VerifiedAnswer& answer) {
+  v1::Trajectory trajectory;
+  trajectory.set_sample_index(response.sample_index);
+  trajectory.mutable_token_ids()->Assign(response.token_ids.begin(), response.token_ids.end());
+  trajectory.mutable_behavior_logprobs()->Assign(response.logprobs.begin(), response.logprobs.end());
+  for (v1::PolicyVersionRun& run : response.version_runs) *trajectory.add_version_runs() = std::move(run);
+  trajectory.set_finish_reason(response.finish_reason);
+  trajectory.set_reward(answer.reward());
+  trajectory.set_verdict(answer.verdict());
+  trajectory.set_answer(answer.answer());
+  return trajectory;
+}
+
+}  // namespace
+
+GroupScorer::GroupScorer(const Options& options, const Tokenizer* tokenizer, AnswerScorer* scorer, TrajectorySink* sink,
+                         PromptSource* prompts)
+    : options_(options), tokenizer_(tokenizer), scorer_(scorer), sink_(sink), prompts_(prompts) {}
+
+absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, GeneratedGroup group) const {
+  const std::string group_id = group.prompt.group_id();
+  const int needed = group.prompt.purpose() == v1::PURPOSE_TRAIN ? options_.min_samples : 1;
+  absl::StatusOr<v1::TrajectoryGroup> scored = Score(worker_id, group);
+  absl::Status status = scored.status();
+  if (status.ok() && scored->trajectories_size() < needed) {
+    status = absl::UnavailableError(absl::StrCat("only ", scored->trajectories_size(), " of ",
+                                                 group.prompt.num_samples(), " responses could be verified"));
+  }
+  if (!status.ok()) {
+    spdlog::warn("group {} goes back to the learner: {}", group_id, std::string(status.message()));
+    prompts_->Release(worker_id, group_id, "unscorable", std::string(status.message())).IgnoreError();
+    return status;
+  }
+  return Submit(*std::move(scored));
+}
+
+absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(const std::string& worker_id, GeneratedGroup& group) const {
+  const absl::Time start = absl::Now();
+  std::vector<v1::VerifyItem> items;
+  for (const GeneratedResponse& response : group.responses) {
+    v1::VerifyItem& item = items.emplace_back();
+    item.set_id(absl::StrCat(response.sample_index));
+    item.set_problem(group.prompt.problem());
+    item.set_gold_answer(group.prompt.gold_answer());
+    item.set_source(group.prompt.source());
+    item.set_finish_reason(response.finish_reason);
+    MASPO_ASSIGN_OR_RETURN(*item.mutable_response(),
+                           tokenizer_->Decode(response.token_ids, /*skip_special_tokens=*/true));
+  }
+
+  v1::TrajectoryGroup scored;
+  std::vector<size_t> open(items.size());
+  for (size_t i = 0; i < open.size(); ++i) open[i] = i;
+  std::vector<v1::VerifiedAnswer> answers(items.size());
+  for (int attempt = 0; attempt < options_.max_attempts && !open.empty(); ++attempt) {
+    std::vector<v1::VerifyItem> asked;
+    for (size_t i : open) asked.push_back(items[i]);
+    MASPO_ASSIGN_OR_RETURN(std::vector<v1::VerifiedAnswer> verdicts, scorer_->Score(asked, start + options_.timeout));
+    if (verdicts.size() != asked.size())
+      return absl::InternalError("the reward server answered another number of items");
+    std::vector<size_t> failed;
+    for (size_t j = 0; j < open.size(); ++j) {
+      if (!IsJudgement(verdicts[j].verdict())) failed.push_back(open[j]);
+      answers[open[j]] = std::move(verdicts[j]);
+    }
+    open = std::move(failed);
+  }
+
+  scored.set_group_id(group.prompt.group_id());
+  scored.set_prompt_id(group.prompt.prompt_id());
+  scored.set_purpose(group.prompt.purpose());
+  scored.set_worker_id(worker_id);
+  *scored.mutable_prompt_token_ids() = group.prompt.prompt_token_ids();
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (IsJudgement(answers[i].verdict())) *scored.add_trajectories() = ToTrajectory(group.responses[i], answers[i]);
+  }
+  scored.set_generate_seconds(static_cast<float>(absl::ToDoubleSeconds(group.generate_time)));
+  scored.set_verify_seconds(static_cast<float>(absl::ToDoubleSeconds(absl::Now() - start)));
+  return scored;
+}
+
+absl::Status GroupScorer::Submit(v1::TrajectoryGroup group) const {
+  const std::string group_id = group.group_id();
+  const absl::Status status = sink_->Offer(std::move(group), absl::Now() + options_.timeout);
+  if (status.ok() || absl::IsAlreadyExists(status)) return absl::OkStatus();
+  spdlog::info("group {} was not taken: {}", group_id, std::string(status.message()));
+  const bool is_settled = absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+  return is_settled ? absl::OkStatus() : status;
+}
+
+}  // namespace maspo

@@ -1,0 +1,89 @@
+#include "rollout_worker/weights/weight_receiver.h"
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "collective/collective.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+absl::Duration TimeoutOf(const v1::BroadcastPlan& plan) {
+  return absl::Seconds(plan.timeout().seconds()) + absl::Nanoseconds(plan.timeout().nanos());
+}
+
+// Before any byte is received: a bucket of another size would break the collective.
+absl::Status CheckLayout(const v1::WeightManifest& manifest, const ParameterSet& parameters) {
+  bool same = manifest.buckets_size() == static_cast<int>(parameters.buckets().size());
+  for (int i = 0; same && i < manifest.buckets_size(); ++i) {
+    const ParameterBucket& bucket = parameters.buckets()[i];
+    same = manifest.buckets(i).name() == bucket.name && manifest.buckets(i).num_bytes() == bucket.values.nbytes();
+  }
+  if (same) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "the learner's tensors differ from this worker's; point model.path at the same folder");
+}
+
+}  // namespace
+
+WeightReceiver::WeightReceiver(const Options& options, ModelConfig config, WeightChannel* channel)
+    : options_(options), config_(std::move(config)), channel_(channel) {}
+
+absl::StatusOr<std::optional<ReceivedWeights>> WeightReceiver::ReceiveNewer(const std::string& worker_id,
+                                                                            int64_t served_version,
+                                                                            absl::Time deadline) {
+  MASPO_ASSIGN_OR_RETURN(std::optional<v1::BroadcastPlan> plan, channel_->Join(worker_id, served_version, deadline));
+  if (!plan) return std::nullopt;
+
+  const absl::Time start = absl::Now();
+  absl::StatusOr<ReceivedWeights> received = Receive(*plan);
+  v1::AcknowledgeRequest acknowledgement;
+  acknowledgement.set_worker_id(worker_id);
+  acknowledgement.set_epoch(plan->epoch());
+  acknowledgement.set_policy_version(plan->manifest().policy_version());
+  if (received.ok()) {
+    acknowledgement.set_digest(plan->manifest().digest());
+  } else {
+    acknowledgement.set_error(std::string(received.status().message()));
+    backend_ = nullptr;
+  }
+  acknowledgement.set_seconds(static_cast<float>(absl::ToDoubleSeconds(absl::Now() - start)));
+  MASPO_RETURN_IF_ERROR(channel_->Acknowledge(acknowledgement));
+  if (!received.ok()) return received.status();
+  return *std::move(received);
+}
+
+absl::StatusOr<ReceivedWeights> WeightReceiver::Receive(const v1::BroadcastPlan& plan) {
+  ReceivedWeights received;
+  received.policy_version = plan.manifest().policy_version();
+  received.parameters = ParameterSet::Allocate(config_, options_.device, torch::kFloat32, /*trainable=*/false);
+  MASPO_RETURN_IF_ERROR(CheckLayout(plan.manifest(), *received.parameters));
+  MASPO_RETURN_IF_ERROR(Connect(plan));
+  for (const ParameterBucket& bucket : received.parameters->buckets()) {
+    MASPO_RETURN_IF_ERROR(Broadcast(*backend_, bucket.values, /*root=*/0));
+  }
+  const std::string digest = DigestOf(*received.parameters);
+  if (digest != plan.manifest().digest()) {
+    return absl::UnavailableError(absl::StrCat("policy version ", received.policy_version,
+                                               " arrived damaged: its digest is ", digest, " and should be ",
+                                               plan.manifest().digest()));
+  }
+  return received;
+}
+
+absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan) {
+  if (backend_ != nullptr && store_prefix_ == plan.store_prefix()) return absl::OkStatus();
+  backend_ = nullptr;
+  MASPO_ASSIGN_OR_RETURN(store_,
+                         ConnectStore(plan.store_host(), static_cast<uint16_t>(plan.store_port()), TimeoutOf(plan)));
+  MASPO_ASSIGN_OR_RETURN(
+      backend_,
+      MakeBackend(options_.device, c10::make_intrusive<c10d::PrefixStore>(plan.store_prefix(), store_),
+                  static_cast<int>(plan.rank()), static_cast<int>(plan.world_size()), TimeoutOf(plan), options_.host));
+  store_prefix_ = plan.store_prefix();
+  return absl::OkStatus();
+}
+
+}  // namespace maspo
