@@ -1,0 +1,126 @@
+#include "learner/buffer/trajectory_buffer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "learner/buffer/group_check.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+
+absl::Status TrajectoryBuffer::Offer(v1::TrajectoryGroup group, absl::Time deadline) {
+  if (group.group_id().empty() || group.worker_id().empty()) {
+    return absl::InvalidArgumentError("a submitted group needs group_id and worker_id");
+  }
+  const absl::StatusOr<v1::PromptGroup> issued = registry_->Find(group.worker_id(), group.group_id());
+  if (absl::IsAlreadyExists(issued.status())) {
+    absl::MutexLock lock(&mutex_);
+    ++stats_.duplicates;
+  }
+  MASPO_RETURN_IF_ERROR(issued.status());
+  MASPO_RETURN_IF_ERROR(CheckResult(*issued, group));
+  return issued->purpose() == v1::PURPOSE_TRAIN ? OfferTraining(std::move(group), deadline)
+                                                : OfferEvaluation(std::move(group));
+}
+
+absl::Status TrajectoryBuffer::OfferEvaluation(v1::TrajectoryGroup group) {
+  absl::MutexLock lock(&mutex_);
+  if (closed_) return absl::CancelledError("the run is over");
+  MASPO_RETURN_IF_ERROR(registry_->Accept(group));
+  evaluation_->Add(std::move(group));
+  return absl::OkStatus();
+}
+
+absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group, absl::Time deadline) {
+  absl::MutexLock lock(&mutex_);
+  const auto has_room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closed_ || waiting_.size() < options_.capacity_groups;
+  };
+  mutex_.AwaitWithDeadline(absl::Condition(&has_room), deadline);
+  if (closed_) return absl::CancelledError("the run is over");
+  // Judged after the wait: time in the queue counts.
+  MASPO_RETURN_IF_ERROR(CheckVersions(group));
+  if (waiting_.size() >= options_.capacity_groups) {
+    return absl::ResourceExhaustedError(absl::StrCat("the buffer holds ", waiting_.size(),
+                                                     " groups and made no room before the deadline; submit again"));
+  }
+  MASPO_RETURN_IF_ERROR(registry_->Accept(group));
+  ++stats_.admitted;
+  std::string group_id = group.group_id();
+  waiting_.emplace(std::move(group_id), std::move(group));
+  return absl::OkStatus();
+}
+
+absl::Status TrajectoryBuffer::CheckVersions(const v1::TrajectoryGroup& group) {
+  const VersionRange versions = VersionsOf(group);
+  if (versions.newest > static_cast<int64_t>(policy_version_)) {
+    MASPO_RETURN_IF_ERROR(registry_->Refuse(group.worker_id(), group.group_id(), "unknown_version"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("group ", group.group_id(), " was sampled by policy version ", versions.newest,
+                     ", which this learner has not published (it is at ", policy_version_, ")"));
+  }
+  if (IsTooOld(group)) {
+    ++stats_.refused_too_old;
+    MASPO_RETURN_IF_ERROR(registry_->Refuse(group.worker_id(), group.group_id(), "too_old"));
+    return absl::FailedPreconditionError(absl::StrCat("group ", group.group_id(), " was sampled by policy version ",
+                                                      versions.oldest, ", more than ", options_.max_staleness,
+                                                      " behind version ", policy_version_));
+  }
+  return absl::OkStatus();
+}
+
+bool TrajectoryBuffer::IsTooOld(const v1::TrajectoryGroup& group) const {
+  const VersionRange versions = VersionsOf(group);
+  return versions.oldest <= versions.newest &&
+         static_cast<uint64_t>(versions.oldest) + options_.max_staleness < policy_version_;
+}
+
+absl::Status TrajectoryBuffer::EvictTooOld() {
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (!IsTooOld(it->second)) {
+      ++it;
+      continue;
+    }
+    MASPO_RETURN_IF_ERROR(registry_->Evict(it->first, "too_old"));
+    ++stats_.evicted_too_old;
+    it = waiting_.erase(it);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint64_t num_groups, absl::Time deadline) {
+  absl::MutexLock lock(&mutex_);
+  const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || waiting_.size() >= num_groups; };
+  while (true) {
+    if (closed_) return absl::CancelledError("the run is over");
+    MASPO_RETURN_IF_ERROR(EvictTooOld());
+    if (waiting_.size() >= num_groups) break;
+    if (!mutex_.AwaitWithDeadline(absl::Condition(&enough), deadline)) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("the buffer holds ", waiting_.size(), " of ", num_groups, " groups"));
+    }
+  }
+  std::vector<v1::TrajectoryGroup> step;
+  step.reserve(num_groups);
+  while (step.size() < num_groups) step.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
+  return step;
+}
+
+void TrajectoryBuffer::OnVersion(uint64_t policy_version) {
+  absl::MutexLock lock(&mutex_);
+  policy_version_ = policy_version;
+}
+
+void TrajectoryBuffer::Close() {
+  absl::MutexLock lock(&mutex_);
+  closed_ = true;
+}
+
+TrajectoryBuffer::Stats TrajectoryBuffer::stats() const {
+  absl::MutexLock lock(&mutex_);
+  Stats stats = stats_;
+  stats.waiting = waiting_.size();
+  return stats;
+}
+
+}  // namespace maspo

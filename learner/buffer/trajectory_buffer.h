@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "learner/buffer/evaluation_collector.h"
+#include "learner/prompts/group_registry.h"
+#include "proto/trajectory.pb.h"
+#include "services/trajectory/trajectory_sink.h"
+
+namespace maspo {
+
+// Holds scored groups between the rollout workers that offer them and the learner that takes them.
+//
+//   Offer() -> checked against the registry -> waiting (at most capacity_groups) -> TakeStep() -> learner loop
+//          '-> held-out groups go to the evaluation collector
+//
+// Staleness is judged by the oldest version that sampled a token of the group: at Offer (FailedPrecondition) and again
+// at TakeStep, where groups that grew too old in the queue are handed back to the registry, to be issued again. Nothing
+// else leaves the buffer except through TakeStep. Other errors of Offer as in TrajectorySink; a group is admitted once,
+// by the registry's word. After Close() every call returns Cancelled.
+//
+// Thread-safe. TakeStep has one caller, the learner loop. Calls the registry and the collector under its lock.
+class TrajectoryBuffer final : public TrajectorySink {
+ public:
+  struct Options {
+    uint64_t capacity_groups = 1024;  // At least the groups of one step.
+    uint64_t max_staleness = 0;       // Versions; 0 = strictly on-policy.
+  };
+
+  struct Stats {
+    uint64_t waiting = 0;          // Queue depth, groups.
+    uint64_t admitted = 0;         // Since construction, training groups.
+    uint64_t refused_too_old = 0;  // At Offer.
+    uint64_t evicted_too_old = 0;  // At TakeStep.
+    uint64_t duplicates = 0;
+  };
+
+  // `registry` and `evaluation` outlive the buffer; `policy_version` is the one that is published first.
+  TrajectoryBuffer(const Options& options, uint64_t policy_version, GroupRegistry* registry,
+                   EvaluationCollector* evaluation)
+      : options_(options), registry_(registry), evaluation_(evaluation), policy_version_(policy_version) {}
+
+  absl::Status Offer(v1::TrajectoryGroup group, absl::Time deadline) override;
+
+  // Exactly num_groups groups, those with the smallest ids, in order of id: the same groups give the same step whatever
+  // order they came in. DeadlineExceeded: not enough of them yet (nothing is taken).
+  absl::StatusOr<std::vector<v1::TrajectoryGroup>> TakeStep(uint64_t num_groups, absl::Time deadline);
+
+  // Version v is being published: groups are judged against it from now on.
+  void OnVersion(uint64_t policy_version);
+
+  void Close();
+  Stats stats() const;
+
+ private:
+  absl::Status OfferEvaluation(v1::TrajectoryGroup group);
+  absl::Status OfferTraining(v1::TrajectoryGroup group, absl::Time deadline);
+  absl::Status CheckVersions(const v1::TrajectoryGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EvictTooOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsTooOld(const v1::TrajectoryGroup& group) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  GroupRegistry* const registry_;
+  EvaluationCollector* const evaluation_;
+
+  mutable absl::Mutex mutex_;  // Guards everything below.
+  uint64_t policy_version_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::TrajectoryGroup> waiting_ ABSL_GUARDED_BY(mutex_);  // By group id.
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace maspo

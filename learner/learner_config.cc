@@ -1,0 +1,94 @@
+#include "learner/learner_config.h"
+
+#include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+
+TrainingLoop::Options LoopOptions(const v1::RunConfig& config) {
+  TrainingLoop::Options options;
+  options.total_steps = config.run().steps();
+  options.prompts_per_step = config.rollout().prompts_per_step();
+  options.mini_batch_groups = config.learner().mini_batch_groups();
+  options.seed = config.run().seed();
+  options.shuffle = config.learner().shuffle();
+  options.recompute_old_logprobs = config.learner().old_logprobs() == "recompute";
+  options.eval_interval = config.run().eval_interval();
+  options.checkpoint_interval = config.run().checkpoint_interval();
+  options.stall_timeout = absl::Seconds(config.run().stall_seconds());
+  return options;
+}
+
+absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config) {
+  PolicyUpdate::Options options;
+  options.temperature = config.rollout().temperature();
+  options.micro_batch_tokens = config.learner().micro_batch_tokens();
+  options.max_response_tokens = config.rollout().max_new_tokens();
+  MASPO_ASSIGN_OR_RETURN(options.aggregation, ParseLossAggregation(config.learner().loss_aggregation()));
+  return options;
+}
+
+PromptLeaser::Options LeaserOptions(const v1::RunConfig& config, const Tokenizer& tokenizer) {
+  const v1::RolloutSection& rollout = config.rollout();
+  PromptLeaser::Options options;
+  options.seed = config.run().seed();
+  options.shuffle = config.data().shuffle();
+  options.gate.max_staleness = config.learner().max_staleness();
+  options.gate.groups_per_step = rollout.prompts_per_step();
+  options.gate.total_steps = config.run().steps();
+  options.group_size = rollout.group_size();
+  options.sampling.set_temperature(static_cast<float>(rollout.temperature()));
+  options.sampling.set_top_p(static_cast<float>(rollout.top_p()));
+  options.sampling.set_top_k(rollout.top_k());
+  options.sampling.set_max_new_tokens(rollout.max_new_tokens());
+  for (int64_t id : tokenizer.stop_token_ids()) options.sampling.add_stop_token_ids(static_cast<uint32_t>(id));
+  options.lease_ttl = absl::Seconds(config.network().heartbeat_timeout_seconds());
+  return options;
+}
+
+Evaluator::Options EvaluationOptions(const v1::RunConfig& config, const Tokenizer& tokenizer) {
+  const v1::EvaluationSection& evaluation = config.evaluation();
+  Evaluator::Options options;
+  options.samples = evaluation.samples();
+  options.ks.assign(evaluation.k().begin(), evaluation.k().end());
+  if (options.ks.empty()) options.ks = {1, static_cast<int64_t>(options.samples)};
+  options.sampling = LeaserOptions(config, tokenizer).sampling;
+  options.sampling.set_temperature(static_cast<float>(evaluation.temperature()));
+  options.sampling.set_top_p(static_cast<float>(evaluation.top_p()));
+  options.sampling.set_top_k(0);
+  if (evaluation.has_max_new_tokens()) options.sampling.set_max_new_tokens(evaluation.max_new_tokens());
+  return options;
+}
+
+absl::StatusOr<PromptDataset> LoadPrompts(const google::protobuf::RepeatedPtrField<std::string>& files,
+                                          const v1::RunConfig& config, const Tokenizer& tokenizer) {
+  MASPO_ASSIGN_OR_RETURN(PromptDataset dataset, PromptDataset::Load({files.begin(), files.end()}));
+  const auto encode = [&](const PromptProblem& problem) -> absl::StatusOr<std::vector<int64_t>> {
+    std::vector<ChatMessage> messages;
+    if (config.data().has_system_prompt()) messages.push_back({"system", config.data().system_prompt()});
+    messages.push_back({"user", absl::StrCat(problem.problem, config.data().prompt_suffix())});
+    MASPO_ASSIGN_OR_RETURN(const std::string text,
+                           tokenizer.ApplyChatTemplate(messages, /*add_generation_prompt=*/true));
+    return tokenizer.Encode(text, /*add_special_tokens=*/false);
+  };
+  MASPO_RETURN_IF_ERROR(dataset.Encode(encode, config.data().max_prompt_tokens()));
+  return dataset;
+}
+
+absl::Status CheckLengths(const v1::RunConfig& config, const ModelConfig& model) {
+  const int64_t longest = int64_t{config.data().max_prompt_tokens()} + config.rollout().max_new_tokens();
+  const std::string keys = absl::StrCat("data.max_prompt_tokens + rollout.max_new_tokens is ", longest);
+  if (longest > model.max_position_embeddings) {
+    return absl::InvalidArgumentError(absl::StrCat(keys, ", more than the ", model.max_position_embeddings,
+                                                   " positions of the model in ", config.model().path(),
+                                                   "; lower one of them"));
+  }
+  if (longest > static_cast<int64_t>(config.rollout().kv_cache_tokens())) {
+    return absl::InvalidArgumentError(absl::StrCat(keys, ", more than rollout.kv_cache_tokens (",
+                                                   config.rollout().kv_cache_tokens(),
+                                                   "): one sequence would not fit; raise the cache"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace maspo

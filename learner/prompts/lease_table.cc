@@ -1,0 +1,85 @@
+#include "learner/prompts/lease_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/base/status_macros.h"
+
+namespace maspo {
+
+void LeaseTable::Add(v1::PromptGroup group, uint32_t attempts, std::string reason) {
+  const auto [it, is_new] = entries_.try_emplace(group.group_id());
+  MASPO_CHECK(is_new);
+  it->second.group = std::move(group);
+  it->second.attempt = attempts;
+  it->second.reason = std::move(reason);
+}
+
+const LeaseTable::Entry* LeaseTable::Find(const std::string& group_id) const {
+  const auto it = entries_.find(group_id);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+const LeaseTable::Entry& LeaseTable::Lease(const std::string& group_id, const std::string& worker_id,
+                                           absl::Time expires) {
+  Entry& entry = entries_.at(group_id);
+  MASPO_CHECK(entry.holder.empty());
+  ++entry.attempt;
+  entry.holder = worker_id;
+  entry.holders.insert(worker_id);
+  entry.expires = expires;
+  ++leases_of_worker_[worker_id];
+  ++num_leased_;
+  return entry;
+}
+
+const LeaseTable::Entry& LeaseTable::EndLease(const std::string& group_id, const std::string& reason) {
+  Entry& entry = entries_.at(group_id);
+  MASPO_CHECK(!entry.holder.empty());
+  ClearHolder(entry);
+  entry.reason = reason;
+  return entry;
+}
+
+void LeaseTable::Remove(const std::string& group_id) {
+  const auto it = entries_.find(group_id);
+  MASPO_CHECK(it != entries_.end());
+  if (!it->second.holder.empty()) ClearHolder(it->second);
+  entries_.erase(it);
+}
+
+void LeaseTable::ClearHolder(Entry& entry) {
+  const auto it = leases_of_worker_.find(entry.holder);
+  if (--it->second == 0) leases_of_worker_.erase(it);
+  --num_leased_;
+  entry.holder.clear();
+}
+
+void LeaseTable::Renew(const std::string& group_id, const std::string& worker_id, absl::Time expires) {
+  const auto it = entries_.find(group_id);
+  if (it != entries_.end() && it->second.holder == worker_id) it->second.expires = expires;
+}
+
+std::vector<std::string> LeaseTable::HeldBy(const std::string& worker_id) const {
+  return Leased([&](const Entry& entry) { return entry.holder == worker_id; });
+}
+
+std::vector<std::string> LeaseTable::ExpiredAt(absl::Time now) const {
+  return Leased([&](const Entry& entry) { return entry.expires <= now; });
+}
+
+std::vector<std::string> LeaseTable::Leased(const std::function<bool(const Entry&)>& which) const {
+  std::vector<std::string> ids;
+  for (const auto& [group_id, entry] : entries_) {
+    if (!entry.holder.empty() && which(entry)) ids.push_back(group_id);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+uint64_t LeaseTable::num_held_by(const std::string& worker_id) const {
+  const auto it = leases_of_worker_.find(worker_id);
+  return it == leases_of_worker_.end() ? 0 : it->second;
+}
+
+}  // namespace maspo
