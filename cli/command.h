@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+
+#include "absl/status/status.h"
+
+namespace CLI {
+class App;
+}
+
+namespace maspo {
+
+// A subcommand of `maspo`. Each Add function declares the command's flags on the program; when the user chose that
+// command, parsing sets `run` to its body. A failing body's message is one sentence: what, where, what to do.
+using CommandBody = std::function<absl::Status()>;
+
+void AddTrainCommand(CLI::App& maspo, CommandBody& run);
+void AddSftCommand(CLI::App& maspo, CommandBody& run);
+void AddGenerateCommand(CLI::App& maspo, CommandBody& run);
+void AddScoreCommand(CLI::App& maspo, CommandBody& run);
+void AddEvalCommand(CLI::App& maspo, CommandBody& run);
+void AddVerifyCommand(CLI::App& maspo, CommandBody& run);
+void AddLedgerCommand(CLI::App& maspo, CommandBody& run);
+
+}  // namespace maspo

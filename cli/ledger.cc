@@ -1,0 +1,60 @@
+#include "learner/ledger/ledger.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+std::string Table(const LedgerCounts& counts) {
+  std::string table;
+  const auto line = [&table](const std::string& name, uint64_t groups) {
+    absl::StrAppendFormat(&table, "%-16s %10d\n", name, groups);
+  };
+  line("issued", counts.issued);
+  line("  issued again", counts.reissued);
+  line("generated", counts.generated);
+  line("scored", counts.scored);
+  line("admitted", counts.admitted);
+  line("trained", counts.trained);
+  line("dropped", counts.dropped());
+  for (const auto& [reason, groups] : counts.dropped_by_reason) line("  " + reason, groups);
+  line("open", counts.open);
+  return table;
+}
+
+absl::Status PrintLedger(const std::string& run_dir) {
+  const std::string path = run_dir + "/ledger.jsonl";
+  if (!std::filesystem::exists(path)) {
+    return absl::NotFoundError(absl::StrCat(run_dir,
+                                            " holds no ledger.jsonl: name the folder that maspo train was given "
+                                            "as --run-dir"));
+  }
+  MASPO_ASSIGN_OR_RETURN(const LedgerFile file, ReadLedger(path));
+  std::fputs(Table(file.state.counts()).c_str(), stdout);
+  if (file.torn_bytes > 0)
+    std::printf("(%d bytes of an unfinished event at the end are not counted)\n", static_cast<int>(file.torn_bytes));
+  MASPO_RETURN_IF_ERROR(file.state.CheckBalance());
+  std::puts("balanced: issued = trained + dropped + open");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddLedgerCommand(CLI::App& maspo, CommandBody& run) {
+  CLI::App* command = maspo.add_subcommand(
+      "ledger", "Print what became of every prompt group of a run; fails unless the counts balance");
+  const auto run_dir = std::make_shared<std::string>();
+  command->add_option("RUN_DIR", *run_dir, "Folder of a run, finished or going on")->required();
+  command->callback([run_dir, &run] { run = [run_dir] { return PrintLedger(*run_dir); }; });
+}
+
+}  // namespace maspo

@@ -1,0 +1,24 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "cli/command.h"
+#include "services/base/exit_code.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"maspo: reinforcement learning of reasoning language models"};
+  app.require_subcommand(1);
+  maspo::CommandBody run;
+  // One line a command, in the order of a user's day.
+  maspo::AddTrainCommand(app, run);
+  maspo::AddSftCommand(app, run);
+  maspo::AddGenerateCommand(app, run);
+  maspo::AddScoreCommand(app, run);
+  maspo::AddEvalCommand(app, run);
+  maspo::AddVerifyCommand(app, run);
+  maspo::AddLedgerCommand(app, run);
+  CLI11_PARSE(app, argc, argv);
+  const absl::Status status = run();
+  if (!status.ok()) std::fprintf(stderr, "maspo: %s\n", std::string(status.message()).c_str());
+  return maspo::ExitCodeOf(status);
+}

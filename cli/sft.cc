@@ -1,0 +1,132 @@
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "cli/command.h"
+#include "collective/device.h"
+#include "learner/objectives/negative_log_likelihood.h"
+#include "learner/supervised/supervised_data.h"
+#include "learner/supervised/supervised_trainer.h"
+#include "model/hugging_face.h"
+#include "model/initialization.h"
+#include "model/tokenizer.h"
+#include "services/base/progress.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+struct SftFlags {
+  std::string model, data, output, device = "cpu";
+  bool init_random = false;
+  int64_t steps = 0, epochs = 1, batch_size = 64, micro_batch_tokens = 4096;
+  bool no_shuffle = false;
+  uint64_t seed = 0;
+  int threads = 1;
+  double learning_rate = 1e-5, beta1 = 0.9, beta2 = 0.95, weight_decay = 0.0, max_grad_norm = 1.0, final_ratio = 0.0;
+  uint64_t warmup_steps = 0;
+  std::string schedule = "cosine";
+};
+
+v1::OptimizerConfig OptimizerOf(const SftFlags& flags) {
+  v1::OptimizerConfig config;
+  config.set_learning_rate(flags.learning_rate);
+  config.set_beta1(flags.beta1);
+  config.set_beta2(flags.beta2);
+  config.set_weight_decay(flags.weight_decay);
+  config.set_max_grad_norm(flags.max_grad_norm);
+  config.set_warmup_steps(flags.warmup_steps);
+  config.set_schedule(flags.schedule);
+  config.set_final_learning_rate_ratio(flags.final_ratio);
+  return config;
+}
+
+absl::StatusOr<std::shared_ptr<ParameterSet>> StartingWeights(const SftFlags& flags, const ModelConfig& config,
+                                                              torch::Device device) {
+  if (!flags.init_random) return LoadWeights(flags.model, config, device, torch::kFloat32, /*trainable=*/true);
+  std::shared_ptr<ParameterSet> parameters =
+      ParameterSet::Allocate(config, device, torch::kFloat32, /*trainable=*/true);
+  InitializeRandomly(*parameters, config, flags.seed);
+  return parameters;
+}
+
+absl::Status RunSft(const SftFlags& flags) {
+  if (std::filesystem::exists(flags.output)) {
+    return absl::InvalidArgumentError(absl::StrCat("--output ", flags.output, " exists already; name a new folder"));
+  }
+  torch::set_num_threads(flags.threads);
+  const torch::Device device(flags.device);
+  MASPO_RETURN_IF_ERROR(LoadDevice(device));
+  MASPO_ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::Load(flags.model));
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(flags.model));
+  MASPO_ASSIGN_OR_RETURN(const std::vector<TrainingGroup> data,
+                         LoadSupervisedData(flags.data, *tokenizer, config.max_position_embeddings));
+  MASPO_ASSIGN_OR_RETURN(std::shared_ptr<ParameterSet> parameters, StartingWeights(flags, config, device));
+
+  SupervisedTrainer::Options options;
+  options.batch_size = flags.batch_size;
+  options.shuffle = !flags.no_shuffle;
+  options.seed = flags.seed;
+  const int64_t steps_per_epoch = (static_cast<int64_t>(data.size()) + flags.batch_size - 1) / flags.batch_size;
+  options.steps = flags.steps > 0 ? flags.steps : flags.epochs * steps_per_epoch;
+  const v1::OptimizerConfig optimizer_config = OptimizerOf(flags);
+  MASPO_ASSIGN_OR_RETURN(const LearningRateSchedule schedule,
+                         LearningRateSchedule::Create(optimizer_config, options.steps));
+
+  Transformer policy(config, parameters);
+  AdamW optimizer(parameters, optimizer_config);
+  PolicyUpdate update({.micro_batch_tokens = flags.micro_batch_tokens}, &policy, &optimizer,
+                      std::make_unique<NegativeLogLikelihood>());
+  SupervisedTrainer trainer(options, &update, schedule);
+  Progress progress("sft", "steps", static_cast<double>(options.steps));
+  const absl::Time start = absl::Now();
+  double tokens = 0;
+  MASPO_RETURN_IF_ERROR(trainer.Run(data, [&](const SupervisedTrainer::Report& report) {
+    tokens += static_cast<double>(report.tokens);
+    progress.Update(static_cast<double>(report.step),
+                    absl::StrFormat("loss %.4f, gradient norm %.2f, %.0f tokens/s", report.loss, report.grad_norm,
+                                    tokens / absl::ToDoubleSeconds(absl::Now() - start)));
+  }));
+  return SaveModel(flags.output, flags.model, config, *parameters);
+}
+
+}  // namespace
+
+void AddSftCommand(CLI::App& maspo, CommandBody& run) {
+  auto flags = std::make_shared<SftFlags>();
+  CLI::App* app = maspo.add_subcommand("sft", "Supervised fine-tuning on JSON Lines of {prompt | messages, response}");
+  app->add_option("--model", flags->model,
+                  "Hugging Face folder to start from (with --init-random: config.json and tokenizer)")
+      ->required();
+  app->add_flag("--init-random", flags->init_random, "Start from random weights instead of the folder's");
+  app->add_option("--data", flags->data, "JSON Lines file")->required();
+  app->add_option("--output", flags->output, "Folder to write, a complete Hugging Face model")->required();
+  app->add_option("--steps", flags->steps, "Optimizer steps; 0 = as many as --epochs needs")->capture_default_str();
+  app->add_option("--epochs", flags->epochs, "Passes over the data when --steps is 0")->capture_default_str();
+  app->add_option("--batch-size", flags->batch_size, "Sequences a step")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app->add_option("--micro-batch-tokens", flags->micro_batch_tokens, "Tokens of one forward and backward")
+      ->capture_default_str();
+  app->add_option("--learning-rate", flags->learning_rate, "Peak learning rate")->capture_default_str();
+  app->add_option("--warmup-steps", flags->warmup_steps, "Steps of linear warm-up")->capture_default_str();
+  app->add_option("--schedule", flags->schedule, "constant, linear or cosine")->capture_default_str();
+  app->add_option("--final-learning-rate-ratio", flags->final_ratio, "Of the peak, reached at the last step")
+      ->capture_default_str();
+  app->add_option("--beta1", flags->beta1, "AdamW")->capture_default_str();
+  app->add_option("--beta2", flags->beta2, "AdamW")->capture_default_str();
+  app->add_option("--weight-decay", flags->weight_decay, "AdamW")->capture_default_str();
+  app->add_option("--max-grad-norm", flags->max_grad_norm, "Clipping by the global norm; 0 = off")
+      ->capture_default_str();
+  app->add_flag("--no-shuffle", flags->no_shuffle, "Keep the order of the file");
+  app->add_option("--seed", flags->seed, "Of the order and of --init-random")->capture_default_str();
+  app->add_option("--device", flags->device, "torch device")->capture_default_str();
+  app->add_option("--threads", flags->threads, "Intra-op threads")->capture_default_str()->check(CLI::PositiveNumber);
+  app->callback([flags, &run] { run = [flags] { return RunSft(*flags); }; });
+}
+
+}  // namespace maspo

@@ -1,0 +1,115 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "cli/train/local_run.h"
+#include "cli/train/progress_view.h"
+#include "cli/train/run_summary.h"
+#include "learner/learner_config.h"
+#include "model/model_config.h"
+#include "model/tokenizer.h"
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
+#include "services/runtime/config_loader.h"
+#include "services/runtime/signals.h"
+
+namespace maspo {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainFlags {
+  std::string config, run_dir;
+  std::vector<std::string> overrides;
+  bool resume = false, dry_run = false, expect_improvement = false;
+};
+
+// Everything that can be wrong with the input, found before a process is started or a file is written.
+absl::Status CheckInput(const v1::RunConfig& config) {
+  MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(config.model().path()));
+  MASPO_RETURN_IF_ERROR(CheckLengths(config, model));
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(config.model().path()));
+  MASPO_RETURN_IF_ERROR(LoadPrompts(config.data().train(), config, *tokenizer).status());
+  if (config.data().eval_size() > 0)
+    MASPO_RETURN_IF_ERROR(LoadPrompts(config.data().eval(), config, *tokenizer).status());
+  MASPO_RETURN_IF_ERROR(MakeObjective(config.learner().objective()).status());
+  MASPO_RETURN_IF_ERROR(MakeGroupAdvantage(config.learner().advantage()).status());
+  MASPO_RETURN_IF_ERROR(UpdateOptions(config).status());
+  return LearningRateSchedule::Create(config.learner().optimizer(), static_cast<int64_t>(config.run().steps()))
+      .status();
+}
+
+absl::Status PrepareRunDir(const TrainFlags& flags, const v1::RunConfig& config) {
+  const bool holds_a_run = fs::exists(flags.run_dir + "/ledger.jsonl");
+  if (holds_a_run && !flags.resume) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.run_dir,
+                     " holds a run already; add --resume to go on with it, or name another "
+                     "folder"));
+  }
+  if (!holds_a_run && flags.resume) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.run_dir, " holds no run to go on with; leave out --resume to start one"));
+  }
+  std::error_code error;
+  fs::create_directories(flags.run_dir + "/logs", error);
+  if (error) return absl::UnavailableError(absl::StrCat("cannot make ", flags.run_dir, ": ", error.message()));
+  return WriteResolvedConfig(config, flags.run_dir + "/config.yaml");
+}
+
+absl::Status RunTrain(TrainFlags flags) {
+  static StopSignal stop;
+  InstallStopSignals(stop);
+  MASPO_RETURN_IF_ERROR(InitLogging({.role = "maspo", .name = "train"}));
+  MASPO_ASSIGN_OR_RETURN(v1::RunConfig config, LoadConfig(flags.config, flags.overrides));
+  MASPO_RETURN_IF_ERROR(ValidateConfig(config));
+  config = ResolveDefaults(config);
+  MASPO_RETURN_IF_ERROR(CheckInput(config));
+  if (flags.dry_run) {
+    std::cout << ResolvedYaml(config);
+    return absl::OkStatus();
+  }
+  if (flags.run_dir.empty())
+    return absl::InvalidArgumentError("--run-dir is missing: name the folder that shall hold the run");
+  flags.run_dir = fs::absolute(flags.run_dir).lexically_normal().string();
+  MASPO_RETURN_IF_ERROR(PrepareRunDir(flags, config));
+
+  const std::string program_folder = fs::read_symlink("/proc/self/exe").parent_path().string();
+  LocalRun run({.config = config, .run_dir = flags.run_dir, .resume = flags.resume, .program_folder = program_folder});
+  MASPO_RETURN_IF_ERROR(run.Start(stop));
+  {
+    ProgressView view(config.run().steps());
+    MASPO_RETURN_IF_ERROR(run.Supervise(stop, [&](const v1::RunStatus& status) { view.Show(status); }));
+  }
+  MASPO_ASSIGN_OR_RETURN(const RunSummary summary, RunSummary::Load(flags.run_dir));
+  std::cout << summary.Table(flags.run_dir) << std::flush;
+  if (flags.expect_improvement && summary.Improvement().value_or(0) <= 0) {
+    return absl::AbortedError("held-out accuracy did not rise, which --expect-improvement asks for");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& maspo, CommandBody& run) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* app = maspo.add_subcommand("train", "Start all roles of a run on this machine and show its progress");
+  app->add_option("config", flags->config, "Run configuration, YAML")->required();
+  app->add_option("--run-dir", flags->run_dir, "Folder of the run: configuration, metrics, ledger, checkpoints, logs");
+  app->add_option("--set", flags->overrides, "key=value, overrides one key; may be repeated");
+  app->add_flag("--resume", flags->resume, "Go on from the newest checkpoint in --run-dir");
+  app->add_flag("--dry-run", flags->dry_run,
+                "Check configuration, model and data, print the resolved configuration, start nothing");
+  app->add_flag("--expect-improvement", flags->expect_improvement,
+                "Fail unless held-out accuracy is higher after the run than before");
+  app->callback([flags, &run] { run = [flags] { return RunTrain(*flags); }; });
+}
+
+}  // namespace maspo

@@ -1,0 +1,171 @@
+#include "cli/train/local_run.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "services/base/status_macros.h"
+#include "services/runtime/ready.h"
+
+namespace maspo {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Minutes(5);  // Loading a large model takes its time.
+constexpr absl::Duration kObservation = absl::Milliseconds(500);
+
+// The last line of a log that reports an error; empty if there is none.
+std::string LastError(const std::string& log_file) {
+  std::ifstream in(log_file);
+  std::string line, last;
+  while (std::getline(in, line)) {
+    if (absl::StrContains(line, " error ") || absl::StrContains(line, "terminate called")) last = line;
+  }
+  const std::vector<std::string> parts = absl::StrSplit(last, absl::MaxSplits(": ", 1));
+  return parts.size() == 2 ? parts[1] : last;
+}
+
+}  // namespace
+
+LocalRun::~LocalRun() { EndAll(absl::Seconds(3)); }
+
+std::string LocalRun::LogFile(const std::string& name) const {
+  return absl::StrCat(options_.run_dir, "/logs/", name, ".log");
+}
+
+std::vector<std::string> LocalRun::Command(const std::string& program, const std::string& name) const {
+  return {absl::StrCat(options_.program_folder, "/", program),
+          "--config",
+          options_.run_dir + "/config.yaml",
+          "--name",
+          name,
+          "--ready-fd",
+          absl::StrCat(ChildProcess::kReadyFd)};
+}
+
+absl::Status LocalRun::Launch(Role& role, const StopSignal& stop) {
+  MASPO_ASSIGN_OR_RETURN(ChildProcess process,
+                         ChildProcess::Start({.command = role.command, .log_file = LogFile(role.name)}));
+  role.process = std::make_unique<ChildProcess>(std::move(process));
+  const auto ready = ReadReady(role.process->ready_fd(), absl::Now() + kStartTimeout, stop);
+  if (ready.ok()) {
+    role.endpoint = ready->endpoint;
+    return absl::OkStatus();
+  }
+  const std::optional<int> exit_code = role.process->WaitUntil(absl::Now() + absl::Seconds(1));
+  return exit_code ? WhyEnded(role, *exit_code) : Annotate(ready.status(), role.name);
+}
+
+absl::Status LocalRun::WhyEnded(const Role& role, int exit_code) const {
+  if (exit_code == 0) return absl::OkStatus();
+  const std::string reason = LastError(LogFile(role.name));
+  const std::string how = exit_code > 128 ? absl::StrCat("was killed by signal ", exit_code - 128)
+                                          : absl::StrCat("ended with exit code ", exit_code);
+  const std::string message =
+      absl::StrCat(role.name, " ", how, reason.empty() ? "" : ": ", reason, " (log: ", LogFile(role.name), ")");
+  return exit_code == 2 ? absl::InvalidArgumentError(message) : absl::AbortedError(message);
+}
+
+absl::Status LocalRun::LaunchRewardServers(const StopSignal& stop) {
+  const auto& configured = options_.config.network().reward_servers();
+  for (uint32_t i = 0; i < options_.config.reward().replicas(); ++i) {
+    Role& role = reward_servers_.emplace_back();
+    role.name = absl::StrCat("reward-server-", i);
+    role.command = Command("maspo-reward-server", role.name);
+    const std::string listen =
+        static_cast<int>(i) < configured.size() ? configured[static_cast<int>(i)] : "127.0.0.1:0";
+    role.command.insert(role.command.end(), {"--listen", listen});
+    MASPO_RETURN_IF_ERROR(Launch(role, stop));
+    role.command.back() = role.endpoint;  // A restarted one listens where the workers know it.
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::Start(const StopSignal& stop) {
+  MASPO_RETURN_IF_ERROR(LaunchRewardServers(stop));
+  learner_.name = "learner";
+  learner_.command = Command("maspo-learner", learner_.name);
+  learner_.command.insert(learner_.command.end(), {"--run-dir", options_.run_dir});
+  if (options_.resume) learner_.command.push_back("--resume");
+  MASPO_RETURN_IF_ERROR(Launch(learner_, stop));
+
+  std::vector<std::string> rewards;
+  for (const Role& role : reward_servers_) rewards.push_back(role.endpoint);
+  for (uint32_t i = 0; i < options_.config.rollout().workers(); ++i) {
+    Role& role = workers_.emplace_back();
+    role.name = absl::StrCat("rollout-worker-", i);
+    role.command = Command("maspo-rollout-worker", role.name);
+    role.command.insert(role.command.end(),
+                        {"--set", "network.learner=" + learner_.endpoint, "--set",
+                         absl::StrCat("network.reward_servers=[", absl::StrJoin(rewards, ", "), "]")});
+    MASPO_RETURN_IF_ERROR(Launch(role, stop));
+  }
+  MASPO_ASSIGN_OR_RETURN(channel_, RpcChannel::Create({.peer = "the learner",
+                                                       .key = "network.learner",
+                                                       .endpoint = learner_.endpoint,
+                                                       .network = options_.config.network()}));
+  control_ = std::make_unique<ControlClient>(channel_.get(), ControlClient::Options{});
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::Supervise(const StopSignal& stop, const Observer& observe) {
+  bool asked_to_stop = false, is_done = false;
+  while (true) {
+    if (const std::optional<int> exit_code = learner_.process->ExitCode()) {
+      EndAll(absl::Seconds(5));
+      return WhyEnded(learner_, *exit_code);
+    }
+    if (stop.stop_requested() && !asked_to_stop) {
+      asked_to_stop = true;
+      learner_.process->Signal(SIGTERM);
+    }
+    if (!asked_to_stop) MASPO_RETURN_IF_ERROR(RestartDead(stop));
+    if (!is_done) {
+      const auto status = control_->GetStatus();
+      if (status.ok()) observe(*status);
+      is_done = status.ok() && status->phase() == "done";  // It is leaving: nobody answers much longer.
+    }
+    pollfd watched[] = {{learner_.process->exit_fd(), POLLIN, 0}, {asked_to_stop ? -1 : stop.fd(), POLLIN, 0}};
+    poll(watched, 2, static_cast<int>(absl::ToInt64Milliseconds(kObservation)));
+  }
+}
+
+absl::Status LocalRun::RestartDead(const StopSignal& stop) {
+  for (std::vector<Role>* roles : {&reward_servers_, &workers_}) {
+    for (Role& role : *roles) {
+      const std::optional<int> exit_code = role.process->ExitCode();
+      if (!exit_code) continue;
+      if (*exit_code == 0) continue;  // A worker that was told that the run is over.
+      const absl::Status why = WhyEnded(role, *exit_code);
+      if (*exit_code == 2) return why;  // Its input is wrong: again would be the same.
+      if (++restarts_ > options_.max_restarts)
+        return Annotate(why, "too many processes ended before the run did; the last one");
+      spdlog::warn("{}; starting it again", std::string(why.message()));
+      MASPO_RETURN_IF_ERROR(Launch(role, stop));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void LocalRun::EndAll(absl::Duration grace) {
+  std::vector<ChildProcess*> processes;
+  for (std::vector<Role>* roles : {&workers_, &reward_servers_}) {
+    for (Role& role : *roles) {
+      if (role.process != nullptr) processes.push_back(role.process.get());
+    }
+  }
+  if (learner_.process != nullptr) processes.push_back(learner_.process.get());
+  for (ChildProcess* process : processes) process->Signal(SIGTERM);
+  const absl::Time deadline = absl::Now() + grace;
+  for (ChildProcess* process : processes) {
+    if (!process->WaitUntil(deadline)) process->Signal(SIGKILL);
+  }
+}
+
+}  // namespace maspo
