@@ -1,0 +1,172 @@
+"""Whole runs of `maspo train` with real processes: what a user sees, what the files say, and what a kill -9 changes."""
+
+import json
+import math
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
+BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
+CONFIG = SOURCE / "deploy/configs/quickstart.yaml"
+FIXED_KEYS = """step policy_version reward/mean policy/entropy response/length_mean policy/gate_mean policy/gated_fraction
+policy/kl_old mismatch/logprob_abs_mean mismatch/logprob_abs_max optim/grad_norm optim/learning_rate rollout/staleness_mean
+throughput/response_tokens_per_s time/step_s""".split()
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def children(pid):
+    """Processes whose parent is `pid`, by program name."""
+    found = {}
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            command = (status.parent / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if fields.get("PPid", "").strip() == str(pid):
+            found.setdefault(pathlib.Path(command[0].decode()).name, []).append(int(status.parent.name))
+    return found
+
+
+class TrainTest(unittest.TestCase):
+    def setUp(self):
+        if not (SOURCE / "examples/quickstart/base/model.safetensors").exists():
+            self.fail("examples/quickstart/base/model.safetensors is missing; make it with make quickstart-model")
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.run_dir = self.folder / "run"
+
+    def start(self, *settings, steps=4, resume=False, samples=2):
+        command = [BIN / "maspo", "train", CONFIG, "--run-dir", self.run_dir]
+        for setting in (f"run.steps={steps}", f"evaluation.samples={samples}", "evaluation.k=1", *settings):
+            command += ["--set", setting]
+        if resume:
+            command.append("--resume")
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, process, code=0):
+        output, _ = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, code, output)
+        return output
+
+    def await_step(self, step):
+        metrics = self.run_dir / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if metrics.exists() and len(metrics.read_text().splitlines()) >= step:
+                return
+            time.sleep(0.02)
+        self.fail(f"step {step} did not come")
+
+    def check_books(self, steps):
+        result = subprocess.run([BIN / "maspo", "ledger", self.run_dir], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        metrics = rows(self.run_dir / "metrics.jsonl")
+        self.assertEqual([row["step"] for row in metrics], list(range(1, steps + 1)))
+        trained = [event["group"] for event in rows(self.run_dir / "ledger.jsonl") if event["event"] == "trained"]
+        self.assertEqual(len(trained), 16 * steps)
+        self.assertEqual(len(set(trained)), 16 * steps)
+        return metrics
+
+    def weights(self, steps):
+        return (self.run_dir / f"checkpoints/step-{steps:08d}/model.safetensors").read_bytes()
+
+    def test_a_run_trains_measures_and_balances(self):
+        output = self.finish(self.start())
+        metrics = self.check_books(4)
+        for row in metrics:
+            for key in FIXED_KEYS:
+                self.assertTrue(math.isfinite(row[key]), key)
+            # Sampler and learner run one forward: where the weights are the same, so are the log-probabilities.
+            if row["rollout/staleness_max"] == 0:
+                self.assertLess(row["mismatch/logprob_abs_max"], 1e-4)
+        self.assertIn("held-out problems", output)
+        self.assertEqual([row["step"] for row in rows(self.run_dir / "evaluations.jsonl")], [0, 4])
+        self.assertTrue((self.run_dir / "config.yaml").exists())
+        self.assertTrue(list((self.run_dir / "tensorboard").glob("*tfevents*")))
+        for name in ("learner", "reward-server-0", "rollout-worker-0", "rollout-worker-1"):
+            self.assertTrue((self.run_dir / f"logs/{name}.log").exists())
+        again = self.start()
+        self.assertIn("--resume", self.finish(again, code=2))
+
+    def test_a_killed_worker_changes_nothing_but_the_time(self):
+        process = self.start(steps=6)
+        self.await_step(2)
+        os.kill(children(process.pid)["maspo-rollout-worker"][0], signal.SIGKILL)
+        self.finish(process)
+        self.check_books(6)
+
+    def test_a_killed_reward_server_changes_nothing_but_the_time(self):
+        process = self.start(steps=6)
+        self.await_step(2)
+        os.kill(children(process.pid)["maspo-reward-server"][0], signal.SIGKILL)
+        self.finish(process)
+        self.check_books(6)
+
+    def test_a_killed_learner_is_resumed_to_the_same_weights(self):
+        synchronous = ("learner.max_staleness=0", "run.checkpoint_interval=2")
+        self.finish(self.start(*synchronous, steps=5))
+        undisturbed = self.weights(5)
+        shutil.rmtree(self.run_dir)
+
+        process = self.start(*synchronous, steps=5)
+        self.await_step(3)
+        os.kill(children(process.pid)["maspo-learner"][0], signal.SIGKILL)
+        self.assertIn("learner was killed by signal 9", self.finish(process, code=1))
+        self.finish(self.start(*synchronous, steps=5, resume=True))
+        self.check_books(5)
+        self.assertEqual(self.weights(5), undisturbed)
+
+    def test_stopping_writes_a_checkpoint_that_resumes(self):
+        process = self.start(steps=40)
+        self.await_step(2)
+        process.send_signal(signal.SIGTERM)
+        self.assertIn("--resume", self.finish(process, code=1))
+        done = rows(self.run_dir / "metrics.jsonl")[-1]["step"]
+        self.assertTrue((self.run_dir / f"checkpoints/step-{done:08d}/model.safetensors").exists())
+        self.finish(self.start(steps=done + 2, resume=True))
+        self.check_books(done + 2)
+
+
+class BadInputTest(unittest.TestCase):
+    def refuse(self, *arguments, say, code=2):
+        with tempfile.TemporaryDirectory() as folder:
+            run_dir = pathlib.Path(folder) / "run"
+            command = [BIN / "maspo", "train", CONFIG, "--run-dir", run_dir, *arguments]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertIn(say, result.stderr)
+            self.assertFalse(run_dir.exists(), "a refused run left files behind")
+
+    def test_each_mistake_is_named_before_anything_is_written(self):
+        self.refuse("--set", "run.stepz=3", say="run.stepz")
+        self.refuse("--set", "run.steps=many", say="run.steps")
+        self.refuse("--set", "model.path=/nowhere", say="/nowhere")
+        self.refuse("--set", "data.train=/nowhere.jsonl", say="/nowhere.jsonl")
+        self.refuse("--set", "data.max_prompt_tokens=5", say="train.jsonl:1")
+        self.refuse("--set", "learner.objective.clip_low=0.2", say="clip_low")
+        self.refuse("--set", "rollout.max_new_tokens=100000", say="max_new_tokens")
+
+    def test_a_damaged_model_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "model"
+            shutil.copytree(SOURCE / "examples/quickstart/base", model)
+            weights = model / "model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:1000])
+            command = [BIN / "maspo", "train", CONFIG, "--run-dir", f"{folder}/run", "--set", f"model.path={model}"]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn("model.safetensors", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,48 @@
+#include "services/base/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include "services/base/atomic_file.h"
+#include "tests/support/temp_dir.h"
+
+namespace maspo {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+TEST(LogTest, LinesCarryTimeLevelRoleAndNameInFileAndStderr) {
+  TempDir dir;
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(InitLogging({.role = "learner", .name = "0", .file = dir.File("learner.log")}).ok());
+  spdlog::warn("step {}", 3);
+  spdlog::debug("details");
+  const std::string line = ReadFile(dir.File("learner.log")).value();
+  EXPECT_THAT(line, MatchesRegex("....-..-.. ..:..:..\\.... warning learner/0: step 3\n"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("warning learner/0: step 3"));
+}
+
+TEST(LogTest, LevelAndPlainRoleAreHonoured) {
+  TempDir dir;
+  ASSERT_TRUE(InitLogging({.role = "50% role", .file = dir.File("a.log"), .level = "error"}).ok());
+  spdlog::warn("hidden");
+  spdlog::error("shown");
+  spdlog::default_logger()->flush();
+  EXPECT_THAT(ReadFile(dir.File("a.log")).value(), HasSubstr("error 50% role: shown"));
+  EXPECT_THAT(ReadFile(dir.File("a.log")).value(), Not(HasSubstr("hidden")));
+}
+
+TEST(LogTest, BadOptionsAreOneSentence) {
+  EXPECT_THAT(std::string(InitLogging({.role = "x", .level = "loud"}).message()), HasSubstr("\"loud\" (known: trace"));
+  TempDir dir;
+  dir.Write("occupied", "");
+  const absl::Status status = InitLogging({.role = "x", .file = dir.File("occupied/a.log")});
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("occupied/a.log"));
+}
+
+}  // namespace
+}  // namespace maspo

@@ -1,0 +1,108 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "services/runtime/config_loader.h"
+#include "tests/support/temp_dir.h"
+
+namespace maspo {
+namespace {
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+// A configuration that is fine, and what becomes of it when one thing changes.
+class ConfigValidationTest : public ::testing::Test {
+ protected:
+  ConfigValidationTest() {
+    dir_.Write("model/config.json", "{}");
+    dir_.Write("train.jsonl", "");
+    dir_.Write("token", "secret");
+    dir_.Write("ca.pem", "");
+    dir_.Write("cert.pem", "");
+    dir_.Write("key.pem", "");
+    dir_.Write("run.yaml", "model: {path: model}\ndata: {train: train.jsonl}\n");
+  }
+
+  absl::Status With(const std::vector<std::string>& overrides) {
+    const auto config = LoadConfig(dir_.File("run.yaml"), overrides);
+    return config.ok() ? ValidateConfig(*config) : config.status();
+  }
+
+  std::string Tls() {
+    return "network.tls={ca_file: " + dir_.File("ca.pem") + ", certificate_file: " + dir_.File("cert.pem") +
+           ", key_file: " + dir_.File("key.pem") + "}";
+  }
+  TempDir dir_;
+};
+
+TEST_F(ConfigValidationTest, DefaultsAreFine) { EXPECT_EQ(Message(With({})), ""); }
+
+TEST_F(ConfigValidationTest, NonsenseIsNamedWithKeyAndValue) {
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"run.steps=0", "run.steps is 0; it must be at least 1"},
+      {"rollout.temperature=0", "rollout.temperature is 0; it must be greater than 0"},
+      {"rollout.top_p=1.5", "rollout.top_p is 1.5; it must be greater than 0 and at most 1"},
+      {"network.max_message_mib=2048", "network.max_message_mib is 2048; it must be at least 1 and at most 2047"},
+      {"rollout.group_size=1",
+       "rollout.group_size is 1; the advantage grpo compares the responses of a group and needs at least 2"},
+      {"learner.mini_batch_groups=513",
+       "learner.mini_batch_groups is 513, more than the rollout.prompts_per_step of 512 that a step has"},
+      {"rollout.kv_cache_tokens=10239",
+       "rollout.kv_cache_tokens is 10239, less than one sequence of 10240 tokens needs "
+       "(data.max_prompt_tokens + rollout.max_new_tokens)"},
+      {"network.max_message_mib=0", "network.max_message_mib is 0; it must be at least 1 and at most 2047"},
+      {"rollout.group_size=1000",
+       "network.max_message_mib is 64; a group of 1000 responses with 8192 tokens needs up to 71"},
+      {"reward.incorrect=1", "reward.correct is 1; it must be greater than reward.incorrect, which is 1"},
+      {"learner.optimizer.beta2=1", "learner.optimizer.beta2 is 1; it must be at least 0 and less than 1"},
+      {"evaluation.k=[1, 17]", "evaluation.k has 17; Pass@k needs 1 <= k <= evaluation.samples, which is 16"},
+      {"evaluation.max_new_tokens=0",
+       "evaluation.max_new_tokens is 0; it must be at least 1, or unset for rollout.max_new_tokens"},
+      {"network.heartbeat_timeout_seconds=1",
+       "network.heartbeat_timeout_seconds is 1; it must be greater than network.heartbeat_seconds, which is 1"},
+      {"network.learner=localhost",
+       "network.learner: \"localhost\" is not an address; write host:port, for instance 127.0.0.1:50051"},
+  };
+  for (const auto& [override, message] : mistakes) {
+    const absl::Status status = With({override});
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << override;
+    EXPECT_EQ(Message(status), message);
+  }
+}
+
+TEST_F(ConfigValidationTest, InputsMustExist) {
+  EXPECT_EQ(Message(With({"model.path="})), "model.path is not set; give a Hugging Face folder");
+  EXPECT_EQ(Message(With({"model.path=/absent"})), "model.path: there is no folder /absent");
+  EXPECT_EQ(Message(With({"model.path=" + dir_.path()})),
+            "model.path: " + dir_.path() + " has no config.json, so it is no Hugging Face folder");
+  EXPECT_EQ(Message(With({"data.train=[]"})), "data.train is not set; give one or more JSONL files");
+  EXPECT_EQ(With({"data.train=/absent.jsonl"}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Message(With({"data.eval=/absent.jsonl"})), "data.eval: there is no file /absent.jsonl");
+  EXPECT_EQ(Message(With({"network.token_file=/absent"})), "network.token_file: there is no file /absent");
+}
+
+TEST_F(ConfigValidationTest, PlaintextStaysOnThisMachineUnlessAskedFor) {
+  EXPECT_TRUE(With({"network.learner=localhost:50051"}).ok());
+  EXPECT_THAT(
+      Message(With({"network.learner=10.0.0.1:50051"})),
+      ::testing::StartsWith("network.learner is 10.0.0.1:50051, which is not a loopback address; set network.tls"));
+  EXPECT_THAT(Message(With({"network.reward_servers=reward-0:50051"})),
+              ::testing::StartsWith("network.reward_servers is reward-0:50051, which is not a loopback address"));
+  EXPECT_TRUE(With({"network.learner=10.0.0.1:50051", "network.allow_plaintext_on_any_address=true"}).ok());
+  EXPECT_TRUE(With({"network.learner=10.0.0.1:50051", Tls()}).ok());
+}
+
+TEST_F(ConfigValidationTest, TokenNeedsTlsBeyondThisMachine) {
+  const std::string token = "network.token_file=" + dir_.File("token");
+  EXPECT_TRUE(With({token}).ok());
+  EXPECT_EQ(Message(With({token, "network.learner=10.0.0.1:1", "network.allow_plaintext_on_any_address=true"})),
+            "network.learner is 10.0.0.1:1, where network.token_file would travel in the clear; set network.tls");
+  EXPECT_TRUE(With({token, "network.learner=10.0.0.1:1", Tls()}).ok());
+}
+
+TEST_F(ConfigValidationTest, TlsNeedsAllItsFiles) {
+  EXPECT_EQ(Message(With({"network.tls={ca_file: " + dir_.File("ca.pem") + "}"})),
+            "network.tls.certificate_file is not set; give the path of a file");
+}
+
+}  // namespace
+}  // namespace maspo
