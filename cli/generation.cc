@@ -24,7 +24,7 @@ void AddGenerationFlags(CLI::App& app, GenerationFlags& flags) {
   app.add_option("--max-new-tokens", flags.max_new_tokens, "Per response, the stop token included")
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "Of the random streams")->capture_default_str();
-  app.add_option("--device", flags.device, "torch device")->capture_default_str();
+  app.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", flags.threads, "Intra-op threads")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--max-running", flags.max_running, "Sequences decoded at a time")
       ->capture_default_str()
@@ -33,7 +33,7 @@ void AddGenerationFlags(CLI::App& app, GenerationFlags& flags) {
 
 absl::StatusOr<std::unique_ptr<Generation>> Generation::Prepare(const GenerationFlags& flags) {
   torch::set_num_threads(flags.threads);
-  MASPO_RETURN_IF_ERROR(LoadDevice(torch::Device(flags.device)));
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(flags.device));
   MASPO_ASSIGN_OR_RETURN(ModelConfig config, ModelConfig::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(flags.model));
   v1::SamplingParameters sampling;
@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<Generation>> Generation::Prepare(const Generation
   for (const int64_t id : tokenizer->stop_token_ids()) sampling.add_stop_token_ids(static_cast<uint32_t>(id));
   MASPO_RETURN_IF_ERROR(CheckSampling(sampling, config));
   return std::unique_ptr<Generation>(
-      new Generation(flags, std::move(config), std::move(tokenizer), std::move(sampling)));
+      new Generation(flags, device, std::move(config), std::move(tokenizer), std::move(sampling)));
 }
 
 absl::Status Generation::SetPrompts(const std::vector<GenerationPrompt>& prompts) {
@@ -77,9 +77,8 @@ int64_t Generation::CacheTokens() const {
 }
 
 absl::Status Generation::Run(const std::string& what, const OnResponse& on_response) {
-  MASPO_ASSIGN_OR_RETURN(
-      std::shared_ptr<ParameterSet> parameters,
-      LoadWeights(flags_.model, config_, torch::Device(flags_.device), torch::kFloat32, /*trainable=*/false));
+  MASPO_ASSIGN_OR_RETURN(std::shared_ptr<ParameterSet> parameters,
+                         LoadWeights(flags_.model, config_, device_, torch::kFloat32, /*trainable=*/false));
   RolloutEngine::Options options;
   options.max_running_sequences = flags_.max_running;
   options.kv_cache_tokens = CacheTokens();

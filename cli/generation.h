@@ -52,13 +52,18 @@ class Generation {
   absl::Status Run(const std::string& what, const OnResponse& on_response);
 
  private:
-  Generation(const GenerationFlags& flags, ModelConfig config, std::unique_ptr<Tokenizer> tokenizer,
-             v1::SamplingParameters sampling)
-      : flags_(flags), config_(std::move(config)), tokenizer_(std::move(tokenizer)), sampling_(std::move(sampling)) {}
+  Generation(const GenerationFlags& flags, torch::Device device, ModelConfig config,
+             std::unique_ptr<Tokenizer> tokenizer, v1::SamplingParameters sampling)
+      : flags_(flags),
+        device_(device),
+        config_(std::move(config)),
+        tokenizer_(std::move(tokenizer)),
+        sampling_(std::move(sampling)) {}
 
   int64_t CacheTokens() const;
 
   const GenerationFlags flags_;
+  const torch::Device device_;
   const ModelConfig config_;
   const std::unique_ptr<Tokenizer> tokenizer_;
   const v1::SamplingParameters sampling_;

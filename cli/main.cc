@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/command.h"
+#include "services/base/exception_barrier.h"
 #include "services/base/exit_code.h"
 
 int main(int argc, char** argv) {
@@ -18,7 +19,7 @@ int main(int argc, char** argv) {
   maspo::AddVerifyCommand(app, run);
   maspo::AddLedgerCommand(app, run);
   CLI11_PARSE(app, argc, argv);
-  const absl::Status status = run();
+  const absl::Status status = maspo::CatchExceptions(run);
   if (!status.ok()) std::fprintf(stderr, "maspo: %s\n", std::string(status.message()).c_str());
   return maspo::ExitCodeOf(status);
 }

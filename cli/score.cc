@@ -10,7 +10,6 @@
 #include "collective/device.h"
 #include "model/hugging_face.h"
 #include "model/logprobs.h"
-#include "model/parse_device.h"
 #include "services/base/atomic_file.h"
 #include "services/base/jsonl.h"
 #include "services/base/progress.h"
@@ -109,8 +108,7 @@ absl::Status ScoreAll(const Transformer& model, const ScoreFlags& flags, int64_t
 
 absl::Status RunScore(const ScoreFlags& flags) {
   torch::set_num_threads(flags.threads);
-  MASPO_ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(flags.device));
-  MASPO_RETURN_IF_ERROR(LoadDevice(device));
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(flags.device));
   MASPO_ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(const int64_t num_sequences, CheckInput(flags.input, config.vocab_size));
   MASPO_ASSIGN_OR_RETURN(auto parameters,

@@ -59,8 +59,7 @@ absl::Status RunSft(const SftFlags& flags) {
     return absl::InvalidArgumentError(absl::StrCat("--output ", flags.output, " exists already; name a new folder"));
   }
   torch::set_num_threads(flags.threads);
-  const torch::Device device(flags.device);
-  MASPO_RETURN_IF_ERROR(LoadDevice(device));
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(flags.device));
   MASPO_ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(const std::vector<TrainingGroup> data,
@@ -124,7 +123,7 @@ void AddSftCommand(CLI::App& maspo, CommandBody& run) {
       ->capture_default_str();
   app->add_flag("--no-shuffle", flags->no_shuffle, "Keep the order of the file");
   app->add_option("--seed", flags->seed, "Of the order and of --init-random")->capture_default_str();
-  app->add_option("--device", flags->device, "torch device")->capture_default_str();
+  app->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
   app->add_option("--threads", flags->threads, "Intra-op threads")->capture_default_str()->check(CLI::PositiveNumber);
   app->callback([flags, &run] { run = [flags] { return RunSft(*flags); }; });
 }

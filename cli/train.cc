@@ -12,8 +12,9 @@
 #include "cli/train/local_run.h"
 #include "cli/train/progress_view.h"
 #include "cli/train/run_summary.h"
+#include "collective/device.h"
 #include "learner/learner_config.h"
-#include "model/model_config.h"
+#include "model/hugging_face.h"
 #include "model/tokenizer.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
@@ -33,8 +34,12 @@ struct TrainFlags {
 
 // Everything that can be wrong with the input, found before a process is started or a file is written.
 absl::Status CheckInput(const v1::RunConfig& config) {
+  MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
+  MASPO_RETURN_IF_ERROR(CheckDataFiles(config.data()));
+  MASPO_RETURN_IF_ERROR(LoadDevice(config.model().device()).status());
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(config.model().path()));
   MASPO_RETURN_IF_ERROR(CheckLengths(config, model));
+  MASPO_RETURN_IF_ERROR(CheckWeights(config.model().path(), model));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(config.model().path()));
   MASPO_RETURN_IF_ERROR(LoadPrompts(config.data().train(), config, *tokenizer).status());
   if (config.data().eval_size() > 0)
@@ -47,7 +52,9 @@ absl::Status CheckInput(const v1::RunConfig& config) {
 }
 
 absl::Status PrepareRunDir(const TrainFlags& flags, const v1::RunConfig& config) {
-  const bool holds_a_run = fs::exists(flags.run_dir + "/ledger.jsonl");
+  std::error_code error;
+  const auto ledger_bytes = fs::file_size(flags.run_dir + "/ledger.jsonl", error);
+  const bool holds_a_run = !error && ledger_bytes > 0;  // An empty one is of a run that could not start.
   if (holds_a_run && !flags.resume) {
     return absl::InvalidArgumentError(
         absl::StrCat(flags.run_dir,
@@ -58,7 +65,6 @@ absl::Status PrepareRunDir(const TrainFlags& flags, const v1::RunConfig& config)
     return absl::InvalidArgumentError(
         absl::StrCat(flags.run_dir, " holds no run to go on with; leave out --resume to start one"));
   }
-  std::error_code error;
   fs::create_directories(flags.run_dir + "/logs", error);
   if (error) return absl::UnavailableError(absl::StrCat("cannot make ", flags.run_dir, ": ", error.message()));
   return WriteResolvedConfig(config, flags.run_dir + "/config.yaml");

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/status_macros.h"
@@ -45,24 +47,32 @@ absl::StatusOr<const CudaLibrary*> Open() {
   return entry();
 }
 
+absl::StatusOr<torch::Device> Parse(const std::string& name) {
+  constexpr int kMostGpus = 127;  // c10::DeviceIndex is a signed byte.
+  int index = 0;
+  if (name == "cpu") return torch::Device(torch::kCPU);
+  if (name == "cuda") return torch::Device(torch::kCUDA, 0);
+  if (absl::StartsWith(name, "cuda:") && absl::SimpleAtoi(name.substr(5), &index) && index >= 0 && index <= kMostGpus) {
+    return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+  }
+  return absl::InvalidArgumentError(absl::StrCat("device \"", name, "\" is not known: use cpu, cuda or cuda:N"));
+}
+
 }  // namespace
 
-absl::Status LoadDevice(torch::Device device) {
-  if (device.is_cpu()) return absl::OkStatus();
-  if (!device.is_cuda()) {
-    return absl::InvalidArgumentError(absl::StrCat("device ", device.str(), " is not supported: use cpu or cuda"));
-  }
+absl::StatusOr<torch::Device> LoadDevice(const std::string& name) {
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, Parse(name));
+  if (device.is_cpu()) return device;
   absl::MutexLock lock(&mutex);
   if (library == nullptr) {
     MASPO_ASSIGN_OR_RETURN(library, Open());
   }
   const int num_devices = library->num_devices();
-  const int index = device.has_index() ? device.index() : 0;
-  if (index >= num_devices) {
+  if (device.index() >= num_devices) {
     return absl::FailedPreconditionError(
         absl::StrCat("device ", device.str(), " does not exist: the driver reports ", num_devices, " GPUs"));
   }
-  return absl::OkStatus();
+  return device;
 }
 
 const CudaLibrary* LoadedCudaLibrary() {

@@ -15,6 +15,7 @@
 #include "services/base/status_macros.h"
 #include "services/control/control_service.h"
 #include "services/prompts/prompt_service.h"
+#include "services/runtime/config_loader.h"
 #include "services/runtime/role_main.h"
 #include "services/runtime/server_runner.h"
 #include "services/trajectory/trajectory_service.h"
@@ -60,9 +61,9 @@ absl::StatusOr<Start> FindStart(const LearnerFlags& flags, const v1::RunConfig& 
   return start;
 }
 
-WeightPublisher::Options PublisherOptions(const v1::RunConfig& config) {
+WeightPublisher::Options PublisherOptions(const v1::RunConfig& config, torch::Device device) {
   const v1::WeightsSection& weights = config.weights();
-  return {.device = torch::Device(config.model().device()),
+  return {.device = device,
           .host = weights.listen_host(),
           .timeout = absl::Seconds(weights.timeout_seconds()),
           .gather = absl::Seconds(weights.gather_seconds())};
@@ -70,11 +71,12 @@ WeightPublisher::Options PublisherOptions(const v1::RunConfig& config) {
 
 absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
   const v1::RunConfig& config = role.config;
-  const torch::Device device(config.model().device());
   torch::set_num_threads(static_cast<int>(config.learner().threads()));
-  MASPO_RETURN_IF_ERROR(LoadDevice(device));
 
   // Everything the input can be wrong about, before anything is written or served.
+  MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
+  MASPO_RETURN_IF_ERROR(CheckDataFiles(config.data()));
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(config.model().device()));
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(config.model().path()));
   MASPO_RETURN_IF_ERROR(CheckLengths(config, model));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(config.model().path()));
@@ -133,8 +135,8 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                                           absl::Time now) { leaser->RenewLeases(id, held, now); },
                       .on_worker_ended = [&](const std::string& id) { leaser->EndWorker(id); },
                       .on_tick = [&](absl::Time now) { leaser->ExpireLeases(now); }});
-  MASPO_ASSIGN_OR_RETURN(const auto publisher,
-                         WeightPublisher::Create(PublisherOptions(config), [&] { return control.LiveWorkers(); }));
+  MASPO_ASSIGN_OR_RETURN(const auto publisher, WeightPublisher::Create(PublisherOptions(config, device),
+                                                                       [&] { return control.LiveWorkers(); }));
   std::optional<Evaluator> evaluator;
   if (held_out) evaluator.emplace(EvaluationOptions(config, *tokenizer), &*held_out, leaser.get(), &evaluation);
 

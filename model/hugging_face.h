@@ -17,6 +17,9 @@ namespace maspo {
 absl::StatusOr<std::shared_ptr<ParameterSet>> LoadWeights(const std::string& folder, const ModelConfig& config,
                                                           torch::Device device, torch::Dtype dtype, bool trainable);
 
+// Whether LoadWeights() would find every tensor of the config, whole and of its shape; reads the files' headers only.
+absl::Status CheckWeights(const std::string& folder, const ModelConfig& config);
+
 // Writes a folder that transformers loads: the weights under their Hugging Face names (float32 or bfloat16, sharded
 // above max_shard_bytes), and source_folder's config.json, tokenizer and template files. `folder` must not exist; it
 // appears whole.

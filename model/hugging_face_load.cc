@@ -100,6 +100,11 @@ absl::Status CheckTensors(const std::string& folder, const std::vector<WeightFil
 
 }  // namespace
 
+absl::Status CheckWeights(const std::string& folder, const ModelConfig& config) {
+  MASPO_ASSIGN_OR_RETURN(const std::vector<WeightFile> files, OpenWeightFiles(folder));
+  return CheckTensors(folder, files, config);
+}
+
 absl::StatusOr<std::shared_ptr<ParameterSet>> LoadWeights(const std::string& folder, const ModelConfig& config,
                                                           torch::Device device, torch::Dtype dtype, bool trainable) {
   MASPO_ASSIGN_OR_RETURN(const std::vector<WeightFile> files, OpenWeightFiles(folder));

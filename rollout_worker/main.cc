@@ -10,6 +10,7 @@
 #include "services/control/control_client.h"
 #include "services/prompts/prompt_client.h"
 #include "services/reward/reward_client.h"
+#include "services/runtime/config_loader.h"
 #include "services/runtime/role_main.h"
 #include "services/trajectory/trajectory_client.h"
 #include "services/weights/weight_client.h"
@@ -17,7 +18,7 @@
 namespace maspo {
 namespace {
 
-RolloutWorker::Options OptionsOf(const RoleContext& role, const std::string& model_digest) {
+RolloutWorker::Options OptionsOf(const RoleContext& role, torch::Device device, const std::string& model_digest) {
   const v1::RolloutSection& rollout = role.config.rollout();
   const v1::WeightsSection& weights = role.config.weights();
   RolloutWorker::Options options;
@@ -32,7 +33,7 @@ RolloutWorker::Options OptionsOf(const RoleContext& role, const std::string& mod
   options.engine.kv_block_tokens = static_cast<int>(rollout.kv_block_tokens());
   options.engine.kv_cache_tokens = static_cast<int64_t>(rollout.kv_cache_tokens());
   options.engine.prefill_tokens_per_step = static_cast<int>(rollout.prefill_tokens_per_step());
-  options.weights.device = torch::Device(role.config.model().device());
+  options.weights.device = device;
   options.weights.host = weights.listen_host();
   options.groups_in_flight = static_cast<int>(rollout.groups_in_flight());
   return options;
@@ -42,7 +43,8 @@ absl::Status RunWorker(RoleContext& role) {
   const v1::RunConfig& config = role.config;
   const std::string& folder = config.model().path();
   torch::set_num_threads(static_cast<int>(config.rollout().threads()));
-  MASPO_RETURN_IF_ERROR(LoadDevice(torch::Device(config.model().device())));
+  MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
+  MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(config.model().device()));
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(folder));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(folder));
   MASPO_ASSIGN_OR_RETURN(const std::string model_digest, ModelDigest(folder));
@@ -61,7 +63,7 @@ absl::Status RunWorker(RoleContext& role) {
                                                              config.network().reward_servers().end()},
                                                .network = config.network(),
                                                .max_batch_items = config.reward().max_batch_items()}));
-  RolloutWorker worker(OptionsOf(role, model_digest),
+  RolloutWorker worker(OptionsOf(role, device, model_digest),
                        {.membership = &control,
                         .prompts = &prompts,
                         .weights = &weights,

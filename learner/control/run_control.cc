@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 
 namespace maspo {
@@ -57,7 +58,8 @@ absl::StatusOr<v1::RegisterResponse> RunControl::Register(const v1::RegisterRequ
         ++it;
       }
     }
-    response.set_worker_id(absl::StrCat(request.worker_name(), "#", ++registrations_));
+    response.set_worker_id(
+        absl::StrFormat("%s#%x.%d", request.worker_name(), absl::ToUnixMillis(start_), ++registrations_));
     v1::WorkerStatus status;
     status.set_policy_version(-1);
     workers_[response.worker_id()] = {request.worker_name(), status, absl::Now()};

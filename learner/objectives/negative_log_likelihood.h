@@ -9,7 +9,7 @@ namespace maspo {
 class NegativeLogLikelihood final : public PolicyObjective {
  public:
   ObjectiveOutputs Evaluate(const ObjectiveInputs& in) const override {
-    return {.loss_T = -in.logprobs_T, .gate_T = torch::ones_like(in.logprobs_T)};
+    return {.loss_T = -in.logprobs_T, .gate_T = torch::ones_like(in.logprobs_T), .gated_T = {}};
   }
 };
 

@@ -19,7 +19,7 @@ std::string HumanDuration(absl::Duration duration) {
   if (duration == absl::InfiniteDuration()) return "?";
   if (duration < absl::Seconds(9.5)) {
     const double seconds = std::max(0.0, absl::ToDoubleSeconds(duration));
-    return absl::StrFormat(seconds < 0.95 && seconds > 0 ? "%.1f s" : "%.0f s", seconds);
+    return seconds < 0.95 && seconds > 0 ? absl::StrFormat("%.1f s", seconds) : absl::StrFormat("%.0f s", seconds);
   }
   const int64_t seconds = absl::ToInt64Seconds(duration + absl::Milliseconds(500));
   if (seconds < 60) return absl::StrCat(seconds, " s");

@@ -22,9 +22,9 @@ prometheus::Gauge& Metrics::AddGauge(const std::string& name, const std::string&
 }
 
 prometheus::Histogram& Metrics::AddHistogram(const std::string& name, const std::string& help,
-                                             std::vector<double> bounds, const Labels& labels) {
+                                             const std::vector<double>& bounds, const Labels& labels) {
   auto& family = prometheus::BuildHistogram().Name(name).Help(help).Labels(common_).Register(*registry_);
-  return family.Add(labels, std::move(bounds));
+  return family.Add(labels, bounds);
 }
 
 std::vector<double> GeometricBounds(double first, double factor, int count) {

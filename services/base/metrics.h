@@ -39,8 +39,8 @@ class Metrics {
   prometheus::Counter& AddCounter(const std::string& name, const std::string& help, const Labels& labels = {});
   prometheus::Gauge& AddGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   // `bounds` are the buckets' upper bounds, increasing.
-  prometheus::Histogram& AddHistogram(const std::string& name, const std::string& help, std::vector<double> bounds,
-                                      const Labels& labels = {});
+  prometheus::Histogram& AddHistogram(const std::string& name, const std::string& help,
+                                      const std::vector<double>& bounds, const Labels& labels = {});
 
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
 

@@ -11,8 +11,9 @@ namespace maspo {
 
 // The life of a run's configuration:
 //
-//   FILE.yaml, --set a.b=c ... -> LoadConfig -> ValidateConfig -> components' Options
-//                                           '-> WriteResolvedConfig -> RUN_DIR/config.yaml (what the role processes
+//   FILE.yaml, --set a.b=c ... -> LoadConfig -> ValidateConfig, Check... -> components' Options
+//                                                      '-> WriteResolvedConfig -> RUN_DIR/config.yaml (what the role
+//                                                      processes
 //                                           load)
 //
 // The schema is v1::RunConfig, read by reflection: a new field there is a new key here. Errors are one sentence that
@@ -25,9 +26,14 @@ namespace maspo {
 // NotFound: no such file. InvalidArgument: everything that is wrong inside.
 absl::StatusOr<v1::RunConfig> LoadConfig(const std::string& path, const std::vector<std::string>& overrides = {});
 
-// Whether a training run can work with this: ranges, files that must exist, keys that must fit together, no plaintext
-// beyond this machine unless asked for. InvalidArgument or NotFound: names the key, its value and what to do.
+// Whether a training run can work with this: ranges, keys that must fit together, no plaintext beyond this machine
+// unless asked for. InvalidArgument or NotFound: names the key, its value and what to do.
 absl::Status ValidateConfig(const v1::RunConfig& config);
+
+// Whether the files are there, checked by the roles that read them: a reward server needs neither model nor data.
+// InvalidArgument: the key is not set. NotFound: names the key and the path.
+absl::Status CheckModelFolder(const v1::ModelSection& model);
+absl::Status CheckDataFiles(const v1::DataSection& data);
 
 // The configuration with every default written out. Sections whose absence means something (network.tls) stay absent.
 v1::RunConfig ResolveDefaults(const v1::RunConfig& config);

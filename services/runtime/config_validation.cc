@@ -2,7 +2,6 @@
 #include <google/protobuf/message.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "services/base/status_macros.h"
+#include "services/runtime/config_files.h"
 #include "services/runtime/config_loader.h"
 #include "services/runtime/network_policy.h"
 
@@ -106,28 +106,6 @@ absl::Status CheckRanges(const v1::RunConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFile(const char* key, const std::string& path) {
-  if (path.empty()) return Invalid(key, " is not set; give the path of a file");
-  if (std::filesystem::is_regular_file(path)) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat(key, ": there is no file ", path));
-}
-
-absl::Status CheckInputs(const v1::RunConfig& config) {
-  const std::string& model = config.model().path();
-  if (model.empty()) return Invalid("model.path is not set; give a Hugging Face folder");
-  if (!std::filesystem::is_directory(model)) {
-    return absl::NotFoundError(absl::StrCat("model.path: there is no folder ", model));
-  }
-  if (!std::filesystem::exists(model + "/config.json")) {
-    return absl::NotFoundError(
-        absl::StrCat("model.path: ", model, " has no config.json, so it is no Hugging Face folder"));
-  }
-  if (config.data().train().empty()) return Invalid("data.train is not set; give one or more JSONL files");
-  for (const std::string& path : config.data().train()) MASPO_RETURN_IF_ERROR(CheckFile("data.train", path));
-  for (const std::string& path : config.data().eval()) MASPO_RETURN_IF_ERROR(CheckFile("data.eval", path));
-  return absl::OkStatus();
-}
-
 absl::Status CheckBatches(const v1::RunConfig& config) {
   const v1::RolloutSection& rollout = config.rollout();
   const v1::LearnerSection& learner = config.learner();
@@ -199,7 +177,6 @@ absl::Status CheckNetwork(const v1::NetworkSection& network) {
 
 absl::Status ValidateConfig(const v1::RunConfig& config) {
   MASPO_RETURN_IF_ERROR(CheckRanges(config));
-  MASPO_RETURN_IF_ERROR(CheckInputs(config));
   MASPO_RETURN_IF_ERROR(CheckBatches(config));
   if (config.reward().correct() <= config.reward().incorrect()) {
     return Invalid("reward.correct is ", config.reward().correct(),

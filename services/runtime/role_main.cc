@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "services/base/exception_barrier.h"
 #include "services/base/exit_code.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
@@ -58,7 +59,7 @@ int RoleMain(int argc, char** argv, const std::string& role, const std::function
   add_flags(app);
   CLI11_PARSE(app, argc, argv);
 
-  const absl::Status status = RunRole(role, flags, stop, body);
+  const absl::Status status = CatchExceptions([&] { return RunRole(role, flags, stop, body); });
   if (!status.ok()) {
     spdlog::error("{}", std::string(status.message()));
     std::fflush(stderr);

@@ -11,7 +11,7 @@ namespace {
 
 // The number of GPUs to use, at most two; 0 = none, the reason is in `why`.
 int NumGpus(std::string& why) {
-  const absl::Status status = LoadDevice(torch::Device("cuda:0"));
+  const absl::Status status = LoadDevice("cuda:0").status();
   if (!status.ok()) {
     why = std::string(status.message());
     return 0;

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -155,6 +156,7 @@ class BadInputTest(unittest.TestCase):
         self.refuse("--set", "data.max_prompt_tokens=5", say="train.jsonl:1")
         self.refuse("--set", "learner.objective.clip_low=0.2", say="clip_low")
         self.refuse("--set", "rollout.max_new_tokens=100000", say="max_new_tokens")
+        self.refuse("--set", "model.device=nonsense", say='device "nonsense" is not known')
 
     def test_a_damaged_model_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -166,6 +168,17 @@ class BadInputTest(unittest.TestCase):
             result = subprocess.run(command, capture_output=True, text=True, timeout=60)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn("model.safetensors", result.stderr)
+            self.assertFalse((pathlib.Path(folder) / "run").exists(), "a refused run left files behind")
+
+    def test_a_port_in_use_is_named_and_the_folder_can_be_used_again(self):
+        with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for _ in range(2):
+                command = [BIN / "maspo", "train", CONFIG, "--run-dir", f"{folder}/run", "--set", f"network.learner={address}"]
+                result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+                self.assertNotEqual(result.returncode, 0)
+                self.assertIn(address, result.stderr)
+                self.assertIn("in use", result.stderr)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,12 @@ class ConfigValidationTest : public ::testing::Test {
 
   absl::Status With(const std::vector<std::string>& overrides) {
     const auto config = LoadConfig(dir_.File("run.yaml"), overrides);
-    return config.ok() ? ValidateConfig(*config) : config.status();
+    for (const absl::Status& status : {config.status(), config.ok() ? ValidateConfig(*config) : config.status(),
+                                       config.ok() ? CheckModelFolder(config->model()) : config.status(),
+                                       config.ok() ? CheckDataFiles(config->data()) : config.status()}) {
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
   }
 
   std::string Tls() {

@@ -1,0 +1,47 @@
+#include "model/initialization.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "tests/model/tiny_model.h"
+
+namespace maspo {
+namespace {
+
+std::shared_ptr<ParameterSet> Fresh(const ModelConfig& config, uint64_t seed) {
+  auto parameters = ParameterSet::Allocate(config, torch::kCPU, torch::kFloat32, /*trainable=*/false);
+  InitializeRandomly(*parameters, config, seed);
+  return parameters;
+}
+
+TEST(InitializationTest, TheSeedDecidesEveryWeight) {
+  const std::string digest = DigestOf(*Fresh(TinyConfig(), 1));
+  EXPECT_EQ(DigestOf(*Fresh(TinyConfig(), 1)), digest);
+  EXPECT_NE(DigestOf(*Fresh(TinyConfig(), 2)), digest);
+}
+
+TEST(InitializationTest, DeviationsFollowFanInAndDepth) {
+  ModelConfig config = TinyConfig(/*tied=*/false);
+  config.hidden_size = 192;  // Wide enough for deviations to be measured within a few percent.
+  config.intermediate_size = 256;
+  config.vocab_size = 500;
+  for (const ParameterBucket& bucket : Fresh(config, 5)->buckets()) {
+    for (const Parameter& parameter : bucket.parameters) {
+      const auto& name = parameter.name;
+      if (parameter.shape.size() == 1) {
+        const double value = absl::EndsWith(name, ".bias") ? 0 : 1;
+        EXPECT_TRUE(torch::equal(parameter.view, torch::full_like(parameter.view, value))) << name;
+        continue;
+      }
+      double deviation = 1 / std::sqrt(static_cast<double>(parameter.shape[1]));
+      if (absl::StrContains(name, "embed")) deviation = 0.05;
+      if (absl::StrContains(name, "o_proj") || absl::StrContains(name, "down_proj")) deviation /= 2;  // 2 layers.
+      EXPECT_NEAR(parameter.view.std().item<double>(), deviation, 0.05 * deviation) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace maspo
