@@ -48,7 +48,7 @@ void PagedLayout::AddDecodeRow(const StepSegment& segment, int64_t first_token, 
     const int64_t fewest = (rows.keys_B.front() + block_tokens - 1) / block_tokens;
     return 4 * blocks <= 5 * fewest && (rows.num_rows + 1) * blocks * block_tokens <= kMaxTokensPerBucket;
   };
-  if (decode_rows.empty() || !fits(decode_rows.back())) decode_rows.push_back({.first_token = first_token});
+  if (decode_rows.empty() || !fits(decode_rows.back())) decode_rows.emplace_back().first_token = first_token;
   DecodeRows& rows = decode_rows.back();
   ++rows.num_rows;
   rows.blocks_per_row = blocks;

@@ -67,10 +67,11 @@ TEST_F(RunControlTest, RegisteringAgainUnderANameEndsTheOldRegistration) {
 TEST_F(RunControlTest, AnIdFromBeforeTheLearnerRestartedIsNotKnownAfterwards) {
   const std::string before = control_.Register(Request("w"))->worker_id();
   absl::SleepFor(absl::Milliseconds(2));  // The start time is part of the id.
-  RunControl restarted({.model_digest = "digest"}, {.on_worker_registered = [](const std::string&) {},
-                                                    .on_heartbeat = [](const auto&, const auto&, absl::Time) {},
-                                                    .on_worker_ended = [](const std::string&) {},
-                                                    .on_tick = [](absl::Time) {}});
+  RunControl restarted({.run_id = "run", .model_digest = "digest"},
+                       {.on_worker_registered = [](const std::string&) {},
+                        .on_heartbeat = [](const auto&, const auto&, absl::Time) {},
+                        .on_worker_ended = [](const std::string&) {},
+                        .on_tick = [](absl::Time) {}});
   ASSERT_TRUE(restarted.Register(Request("w")).ok());
   EXPECT_EQ(restarted.Heartbeat(Heartbeat(before)).status().code(), absl::StatusCode::kNotFound);
 }

@@ -57,9 +57,9 @@ class WorkerSessionTest : public ::testing::Test {
     EXPECT_TRUE(done());
   }
   FakeMembership membership_;
-  WorkerSession session_{{.lost_after = absl::Milliseconds(200)}, &membership_, [](v1::HeartbeatRequest& heartbeat) {
-                           heartbeat.add_held_group_ids("g");
-                         }};
+  WorkerSession session_{{.registration = {}, .lost_after = absl::Milliseconds(200)},
+                         &membership_,
+                         [](v1::HeartbeatRequest& heartbeat) { heartbeat.add_held_group_ids("g"); }};
 };
 
 TEST_F(WorkerSessionTest, HeartbeatsNameTheHeldGroupsUntilTheLearnerSaysStop) {
