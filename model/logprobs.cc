@@ -47,21 +47,24 @@ void ReadLogits(const Tensor& logits, const Tensor& target, Tensor normalizer, T
   entropy.copy_(normalizer - torch::linalg_vecdot((logits - normalizer.unsqueeze(-1)).exp_(), logits));
 }
 
-// d logprob / dz = onehot(target) - p, in place.
-void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normalizer, const Tensor& grad) {
+// In place, d logprob / dz = onehot(target) - p and d entropy / dz = -p (log p + entropy), each times its gradient.
+void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normalizer, const Tensor& entropy,
+                      const Tensor& grad_logprob, const Tensor& grad_entropy) {
   if (HasCpuKernel(logits)) {
     kernels::ForRowBlocks(logits.size(0), [&](int64_t, int64_t begin, int64_t rows) {
       kernels::LogSoftmaxBackward(logits.data_ptr<float>() + begin * logits.size(1),
                                   target.const_data_ptr<int64_t>() + begin, normalizer.const_data_ptr<float>() + begin,
-                                  grad.const_data_ptr<float>() + begin, rows, logits.size(1));
+                                  entropy.const_data_ptr<float>() + begin, grad_logprob.const_data_ptr<float>() + begin,
+                                  grad_entropy.const_data_ptr<float>() + begin, rows, logits.size(1));
     });
     return;
   }
-  logits.sub_(normalizer.unsqueeze(-1)).exp_().mul_(-grad.unsqueeze(-1));
-  logits.scatter_add_(-1, target.unsqueeze(-1), grad.unsqueeze(-1).to(logits.scalar_type()));
+  const Tensor p = logits.sub_(normalizer.unsqueeze(-1)).exp();
+  logits.add_(entropy.unsqueeze(-1)).mul_(grad_entropy.unsqueeze(-1)).add_(grad_logprob.unsqueeze(-1)).mul_(p).neg_();
+  logits.scatter_add_(-1, target.unsqueeze(-1), grad_logprob.unsqueeze(-1));
 }
 
-// Keeps hidden states and the log-normaliser, not logits.
+// Keeps hidden states, log-normaliser and entropy, not logits.
 struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
   static tensor_list forward(AutogradContext* context, const Tensor& hidden_NC, const Tensor& head_VC,
                              const Tensor& target_N, double temperature, int64_t limit) {
@@ -72,25 +75,26 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
       ReadLogits(TemperedLogits(chunk(hidden_NC), head_VC, temperature), chunk(target_N), chunk(normalizer_N),
                  chunk(logprobs_N), chunk(entropy_N));
     });
-    context->save_for_backward({hidden_NC, head_VC, target_N, normalizer_N});
+    context->save_for_backward({hidden_NC, head_VC, target_N, normalizer_N, entropy_N});
     context->saved_data["temperature"] = temperature;
     context->saved_data["limit"] = limit;
-    context->mark_non_differentiable({entropy_N});
     return {logprobs_N, entropy_N};
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const auto saved = context->get_saved_variables();
     const Tensor &hidden_NC = saved[0], &head_VC = saved[1], &target_N = saved[2], &normalizer_N = saved[3];
+    const Tensor& entropy_N = saved[4];
     const double temperature = context->saved_data["temperature"].toDouble();
-    const Tensor grad_N = grads[0].contiguous();
+    const Tensor grad_logprobs_N = grads[0].contiguous(), grad_entropy_N = grads[1].contiguous();
     Tensor grad_hidden = torch::empty_like(hidden_NC), grad_head = torch::zeros_like(head_VC);
     ForEachChunk(hidden_NC.size(0), head_VC.size(0), context->saved_data["limit"].toInt(),
                  [&](int64_t begin, int64_t count) {
                    const auto chunk = [&](const Tensor& x) { return x.narrow(0, begin, count); };
                    const Tensor hidden = chunk(hidden_NC);
                    Tensor logits = TemperedLogits(hidden, head_VC, temperature);
-                   LogitsToGradient(logits, chunk(target_N), chunk(normalizer_N), chunk(grad_N));
+                   LogitsToGradient(logits, chunk(target_N), chunk(normalizer_N), chunk(entropy_N),
+                                    chunk(grad_logprobs_N), chunk(grad_entropy_N));
                    if (temperature != 1.0) logits.div_(temperature);
                    const Tensor grad_logits = logits.to(hidden.scalar_type());
                    Tensor grad_hidden_chunk = chunk(grad_hidden);
@@ -103,10 +107,9 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
 
 }  // namespace
 
-TokenLogprobs LogprobsAndEntropy(const Transformer& model, const Tensor& hidden_NC, const Tensor& target_N,
+TokenLogprobs LogprobsAndEntropy(const Tensor& hidden_NC, const Tensor& head_VC, const Tensor& target_N,
                                  double temperature, int64_t logits_per_chunk) {
-  const auto out =
-      LogprobsFunction::apply(hidden_NC, model.shared_parameters()->head(), target_N, temperature, logits_per_chunk);
+  const auto out = LogprobsFunction::apply(hidden_NC, head_VC, target_N, temperature, logits_per_chunk);
   return {out[0], out[1]};
 }
 
@@ -119,7 +122,8 @@ TokenLogprobs ResponseLogprobs(const Transformer& model, const PackedLayout& lay
   const Tensor hidden_TC = model.Forward(on_device(layout.ids_T), on_device(layout.positions_T), attention);
   // embedding() rather than index_select(): its backward is fast on the CPU.
   const Tensor hidden_NC = torch::embedding(hidden_TC, on_device(layout.predictor_N));
-  return LogprobsAndEntropy(model, hidden_NC, on_device(layout.target_N), temperature, logits_per_chunk);
+  return LogprobsAndEntropy(hidden_NC, model.shared_parameters()->head(), on_device(layout.target_N), temperature,
+                            logits_per_chunk);
 }
 
 }  // namespace maspo

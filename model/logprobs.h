@@ -11,15 +11,15 @@ namespace maspo {
 // What the policy says about N chosen tokens, float32, nats. With z = logits / temperature:
 struct TokenLogprobs {
   torch::Tensor logprobs_N;  // log softmax(z)[target]; carries the gradient.
-  torch::Tensor entropy_N;   // Of softmax(z); detached.
+  torch::Tensor entropy_N;   // Of softmax(z); carries the gradient too.
 };
 
 // Bound on the [rows, V] floats that exist at a time, in forward and in backward: logits are computed chunk by chunk
 // and again in backward.
 inline constexpr int64_t kDefaultLogitsPerChunk = int64_t{1} << 20;
 
-// hidden_NC [N, C] after the final norm, target_N int64. temperature > 0.
-TokenLogprobs LogprobsAndEntropy(const Transformer& model, const torch::Tensor& hidden_NC,
+// hidden_NC [N, C] after the final norm, head_VC [V, C], target_N int64. temperature > 0.
+TokenLogprobs LogprobsAndEntropy(const torch::Tensor& hidden_NC, const torch::Tensor& head_VC,
                                  const torch::Tensor& target_N, double temperature,
                                  int64_t logits_per_chunk = kDefaultLogitsPerChunk);
 

@@ -15,7 +15,8 @@ struct ObjectiveInputs {
   torch::Tensor logprobs_T;      // Current policy; carries the gradient.
   torch::Tensor old_logprobs_T;  // Proximal policy: the learner's weights at the start of the step.
   torch::Tensor advantages_T;
-  torch::Tensor entropy_T;    // Of the current distribution, nats; detached unless the objective asks for its gradient.
+  torch::Tensor
+      entropy_T;  // Of the current distribution, nats; carries its gradient, which most objectives do not use.
   torch::Tensor response_T;   // int64: which response a token belongs to, ascending.
   int64_t num_responses = 0;  // R; some may have no token.
 };

@@ -102,12 +102,17 @@ MASPO_KERNEL void LogSoftmaxForward(const float* z, const int64_t* target, int64
   }
 }
 
-MASPO_KERNEL void LogSoftmaxBackward(float* z, const int64_t* target, const float* normalizer, const float* grad,
-                                     int64_t rows, int64_t width) {
+MASPO_KERNEL void LogSoftmaxBackward(float* z, const int64_t* target, const float* normalizer, const float* entropy,
+                                     const float* grad_logprob, const float* grad_entropy, int64_t rows,
+                                     int64_t width) {
   for (int64_t row = 0; row < rows; ++row, z += width) {
-    const float log_sum = normalizer[row], factor = grad[row];
+    const float log_sum = normalizer[row], slope = grad_entropy[row], factor = grad_logprob[row];
+    const float offset = factor + slope * entropy[row];
 #pragma omp simd
-    for (int64_t i = 0; i < width; ++i) z[i] = -factor * Exp(z[i] - log_sum);
+    for (int64_t i = 0; i < width; ++i) {
+      const float log_p = z[i] - log_sum;
+      z[i] = -Exp(log_p) * (offset + slope * log_p);
+    }
     z[target[row]] += factor;
   }
 }

@@ -26,8 +26,8 @@ void RotateHeads(const float* x, int64_t x_stride, const float* cos, const float
 // Of rows of logits z [rows, width]: the log of the sum of exp, log softmax at target, and the entropy.
 void LogSoftmaxForward(const float* z, const int64_t* target, int64_t rows, int64_t width, float* normalizer,
                        float* logprob, float* entropy);
-// In place: z becomes grad * (onehot(target) - softmax(z)).
-void LogSoftmaxBackward(float* z, const int64_t* target, const float* normalizer, const float* grad, int64_t rows,
-                        int64_t width);
+// In place: z becomes grad_logprob * (onehot(target) - p) - grad_entropy * p * (log p + entropy), p = softmax(z).
+void LogSoftmaxBackward(float* z, const int64_t* target, const float* normalizer, const float* entropy,
+                        const float* grad_logprob, const float* grad_entropy, int64_t rows, int64_t width);
 
 }  // namespace maspo::kernels

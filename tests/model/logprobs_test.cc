@@ -12,11 +12,12 @@ class LogprobsTest : public ::testing::Test {
   // Log-probabilities and entropy from plain torch operations.
   TokenLogprobs Reference(double temperature) const {
     const torch::Tensor logprobs = (model_.Logits(hidden_) / temperature).log_softmax(-1);
-    return {logprobs.gather(-1, target_.unsqueeze(-1)).squeeze(-1), -(logprobs.exp() * logprobs).sum(-1).detach()};
+    return {logprobs.gather(-1, target_.unsqueeze(-1)).squeeze(-1), -(logprobs.exp() * logprobs).sum(-1)};
   }
 
   const ModelConfig config_ = TinyConfig(/*tied=*/false);
   const Transformer model_{config_, RandomParameters(config_)};
+  const torch::Tensor head_ = model_.shared_parameters()->head();
   const torch::Tensor hidden_ = torch::randn({9, config_.hidden_size}).requires_grad_();
   const torch::Tensor target_ = torch::randint(0, config_.vocab_size, {9}, torch::kInt64);
 };
@@ -25,27 +26,39 @@ TEST_F(LogprobsTest, AgreeWithPlainLogSoftmaxForEveryChunkSize) {
   for (const double temperature : {1.0, 0.6}) {
     const TokenLogprobs expected = Reference(temperature);
     for (const int64_t limit : {1, 150, 1 << 20}) {  // One row, three rows, and all rows at a time.
-      const TokenLogprobs out = LogprobsAndEntropy(model_, hidden_, target_, temperature, limit);
+      const TokenLogprobs out = LogprobsAndEntropy(hidden_, head_, target_, temperature, limit);
       EXPECT_LT((out.logprobs_N - expected.logprobs_N).abs().max().item<double>(), 1e-5);
       EXPECT_LT((out.entropy_N - expected.entropy_N).abs().max().item<double>(), 1e-5);
     }
   }
 }
 
-TEST_F(LogprobsTest, GradientsAgreeWithPlainLogSoftmax) {
-  const torch::Tensor weights = torch::randn({9});
-  const torch::Tensor head = model_.shared_parameters()->head();
-  const auto gradients = [&](const torch::Tensor& logprobs) {
-    return torch::autograd::grad({(logprobs * weights).sum()}, {hidden_, head});
-  };
-  const auto expected = gradients(Reference(0.6).logprobs_N);
-  const auto actual = gradients(LogprobsAndEntropy(model_, hidden_, target_, 0.6, 150).logprobs_N);
-  EXPECT_LT((actual[0] - expected[0]).abs().max().item<double>(), 1e-5);
-  EXPECT_LT((actual[1] - expected[1]).abs().max().item<double>(), 1e-5);
+TEST_F(LogprobsTest, GradientsOfBothAgreeWithPlainLogSoftmax) {
+  const torch::Tensor logprob_weights = torch::randn({9}), entropy_weights = torch::randn({9});
+  for (const double logprobs : {0.0, 1.0}) {
+    for (const double entropy : {0.0, 1.0}) {
+      const auto gradients = [&](const TokenLogprobs& out) {
+        return torch::autograd::grad(
+            {(logprobs * out.logprobs_N * logprob_weights).sum() + (entropy * out.entropy_N * entropy_weights).sum()},
+            {hidden_, head_});
+      };
+      const auto expected = gradients(Reference(0.6));
+      const auto actual = gradients(LogprobsAndEntropy(hidden_, head_, target_, 0.6, 150));
+      EXPECT_LT((actual[0] - expected[0]).abs().max().item<double>(), 1e-5);
+      EXPECT_LT((actual[1] - expected[1]).abs().max().item<double>(), 1e-5);
+    }
+  }
 }
 
-TEST_F(LogprobsTest, EntropyCarriesNoGradient) {
-  EXPECT_FALSE(LogprobsAndEntropy(model_, hidden_, target_, 1.0).entropy_N.requires_grad());
+TEST_F(LogprobsTest, TorchOperationsGiveTheSameGradientsInFloat64) {
+  const auto wide = [](const torch::Tensor& x) { return x.detach().to(torch::kFloat64).requires_grad_(); };
+  const torch::Tensor hidden = wide(hidden_), head = wide(head_);
+  const auto gradients = [](const TokenLogprobs& out, const torch::Tensor& h, const torch::Tensor& w) {
+    return torch::autograd::grad({out.logprobs_N.sum() - 2 * out.entropy_N.sum()}, {h, w});
+  };
+  const auto plain = gradients(LogprobsAndEntropy(hidden, head, target_, 0.6, 150), hidden, head);
+  const auto kernel = gradients(LogprobsAndEntropy(hidden_, head_, target_, 0.6, 150), hidden_, head_);
+  for (int i = 0; i < 2; ++i) EXPECT_LT((plain[i] - kernel[i]).abs().max().item<double>(), 1e-5);
 }
 
 }  // namespace
