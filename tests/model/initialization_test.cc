@@ -27,7 +27,8 @@ TEST(InitializationTest, DeviationsFollowFanInAndDepth) {
   config.hidden_size = 192;  // Wide enough for deviations to be measured within a few percent.
   config.intermediate_size = 256;
   config.vocab_size = 500;
-  for (const ParameterBucket& bucket : Fresh(config, 5)->buckets()) {
+  const auto parameters = Fresh(config, 5);
+  for (const ParameterBucket& bucket : parameters->buckets()) {
     for (const Parameter& parameter : bucket.parameters) {
       const auto& name = parameter.name;
       if (parameter.shape.size() == 1) {
