@@ -23,6 +23,7 @@ void Record(const EvaluationScores& scores, const std::string& prefix, std::map<
 void Evaluator::Begin(uint64_t step) {
   std::vector<v1::PromptGroup> groups = MakeEvaluationGroups(*dataset_, step, options_.samples, options_.sampling);
   std::vector<std::string> ids;
+  ids.reserve(groups.size());
   for (const v1::PromptGroup& group : groups) ids.push_back(group.group_id());
   collector_->Expect(ids);
   leaser_->EnqueueEvaluation(std::move(groups));

@@ -97,7 +97,7 @@ absl::Status Ledger::Append(std::vector<LedgerEvent> events) {
     event.time = now;
     absl::StrAppend(&lines, EncodeLedgerLine(event));
   }
-  if (const absl::Status status = WriteAt(fd_, lines, offset_, path_); !status.ok()) {
+  if (absl::Status status = WriteAt(fd_, lines, offset_, path_); !status.ok()) {
     // Half an event may be in the file; a reader takes it for torn, the next Append writes over it.
     if (ftruncate(fd_, static_cast<off_t>(offset_)) != 0) spdlog::error("{}: cannot take back a failed write", path_);
     return status;

@@ -134,6 +134,7 @@ absl::Status PromptLeaser::EndLease(const std::string& group_id, const std::stri
 
 absl::Status PromptLeaser::Drop(const std::vector<std::string>& group_ids, const std::string& reason) {
   std::vector<LedgerEvent> events;
+  events.reserve(group_ids.size());
   for (const std::string& group_id : group_ids) events.push_back(DroppedEvent(group_id, reason));
   MASPO_RETURN_IF_ERROR(ledger_->Append(std::move(events)));
   dropped_ += group_ids.size();
@@ -159,6 +160,7 @@ absl::Status PromptLeaser::AddReturned(const std::string& group_id, const Ledger
 
 absl::Status PromptLeaser::OnTrained(uint64_t step, const std::vector<std::string>& group_ids) {
   std::vector<LedgerEvent> events;
+  events.reserve(group_ids.size());
   for (const std::string& group_id : group_ids) events.push_back(TrainedEvent(group_id, step));
   return ledger_->Append(std::move(events));
 }

@@ -52,8 +52,8 @@ constexpr std::string_view kUnits =
 CommandRole RoleOf(std::string_view name) {
   static const auto* const kRoles = [] {
     auto* roles = new absl::flat_hash_map<std::string_view, CommandRole>;
-    for (const auto& [role, names] : kCommands) {
-      ForEachWord(names, [&](std::string_view command) { roles->emplace(command, role); });
+    for (const auto& entry : kCommands) {
+      ForEachWord(entry.second, [&](std::string_view command) { roles->emplace(command, entry.first); });
     }
     return roles;
   }();

@@ -87,7 +87,7 @@ template <typename Stub, typename Request, typename Response>
 absl::Status Unary(RpcChannel& channel, absl::Time deadline, Stub& stub,
                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                    const Request& request, Response& response, const RpcChannel::Codes& also_retry = {}) {
-  const absl::Status size = CheckMessageSize(channel, request.ByteSizeLong());
+  absl::Status size = CheckMessageSize(channel, request.ByteSizeLong());
   if (!size.ok()) return size;
   return channel.Call(deadline, also_retry, [&](grpc::ClientContext& context) {
     response.Clear();
@@ -104,7 +104,7 @@ absl::Status LongPoll(RpcChannel& channel, absl::Time deadline, Stub& stub,
   // A server answers a little before the deadline; what is left then is too short to ask again.
   constexpr absl::Duration kTooShort = absl::Milliseconds(300);
   do {
-    const absl::Status status = Unary(channel, deadline, stub, method, request, response);
+    absl::Status status = Unary(channel, deadline, stub, method, request, response);
     if (status.ok() && !is_empty(response)) return status;
     response.Clear();
     if (absl::IsUnavailable(status)) {  // Too late for another attempt.
