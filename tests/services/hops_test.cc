@@ -18,7 +18,6 @@ namespace maspo {
 namespace {
 
 using ::google::protobuf::util::MessageDifferencer;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::Time In(double seconds) { return absl::Now() + absl::Seconds(seconds); }

@@ -60,12 +60,11 @@ TEST_F(ScoringPoolTest, ManyCallersGetTheirOwnAnswers) {
   ScoringPool pool(Correct, {.threads = 2}, metrics_);
   std::vector<std::thread> callers;
   std::atomic<int> good{0};
-  for (int c = 0; c < 8; ++c) {
+  for (size_t c = 0; c < 8; ++c) {
     callers.emplace_back([&, c] {
       for (int round = 0; round < 20; ++round) {
         const auto answers = pool.Score(Items(c + 1), absl::InfiniteFuture());
-        good +=
-            answers.ok() && answers->size() == static_cast<size_t>(c + 1) && answers->back().id() == std::to_string(c);
+        good += answers.ok() && answers->size() == c + 1 && answers->back().id() == std::to_string(c);
       }
     });
   }

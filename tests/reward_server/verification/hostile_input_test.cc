@@ -121,7 +121,7 @@ TEST(HostileInputTest, LargestSetsAreComparedInTime) {
   std::string up = "0", down = "0";
   for (int i = 1; i < limits::kItems; ++i) {
     up += ", " + std::to_string(i) + "/7";
-    down = std::to_string(i) + "/7, " + down;
+    down.insert(0, std::to_string(i) + "/7, ");
   }
   const v1::VerifiedAnswer answer = MakeVerifier({.answer_deadline = UsualDeadline()})
                                         ->Verify(MakeItem("\\{" + up + "\\}", Boxed("\\{" + down + "\\}")));

@@ -45,7 +45,7 @@ TEST(ClosableQueueTest, RefusedItemStaysWithTheCaller) {
   auto item = std::make_unique<int>(2);
   EXPECT_FALSE(queue.Push(std::move(item), absl::InfinitePast()).ok());
   ASSERT_NE(item, nullptr);
-  EXPECT_EQ(*item, 2);
+  EXPECT_EQ(*item, 2);  // NOLINT(bugprone-use-after-move): that it was not moved is the claim.
 }
 
 TEST(ClosableQueueTest, CloseWakesEveryWaiter) {
