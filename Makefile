@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl build-cuda lint format asan tsan clean
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -26,6 +26,11 @@ bench:             ## time the parts of a training step
 bench-trl:         ## time a training step against TRL's GRPO trainer
 	@scripts/build maspo maspo-learner maspo-rollout-worker maspo-reward-server
 	@tests/benchmarks/trl/bench.sh
+
+bench-logprobs:    ## time and memory of log-probabilities against plain PyTorch expressions
+	@scripts/build logprobs_bench
+	@scripts/python-env .venv-test tests/requirements.txt
+	@tests/benchmarks/logprobs/bench.sh
 
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda

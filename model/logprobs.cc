@@ -14,10 +14,14 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Calls visit(begin, count) for consecutive ranges of rows, each of at most limit / width rows (at least one).
+// Fewer rows would leave the products with the head waiting for memory.
+constexpr int64_t kFewestRowsPerChunk = 256;
+constexpr int64_t kLogitRowsPerTask = 16;
+
+// Calls visit(begin, count) for consecutive ranges of rows, each of at most limit / width rows (or the fewest).
 template <typename Visit>
 void ForEachChunk(int64_t num_rows, int64_t width, int64_t limit, Visit visit) {
-  const int64_t step = std::max<int64_t>(1, limit / width);
+  const int64_t step = std::max(kFewestRowsPerChunk, limit / width);
   for (int64_t begin = 0; begin < num_rows; begin += step) visit(begin, std::min(step, num_rows - begin));
 }
 
@@ -34,12 +38,15 @@ Tensor TemperedLogits(const Tensor& hidden, const Tensor& head, double temperatu
 // One chunk's log-normaliser, log-probabilities and entropies. entropy = -sum p log p = log Z - sum p z
 void ReadLogits(const Tensor& logits, const Tensor& target, Tensor normalizer, Tensor logprobs, Tensor entropy) {
   if (HasCpuKernel(logits)) {
-    kernels::ForRowBlocks(logits.size(0), [&](int64_t, int64_t begin, int64_t rows) {
-      kernels::LogSoftmaxForward(logits.const_data_ptr<float>() + begin * logits.size(1),
-                                 target.const_data_ptr<int64_t>() + begin, rows, logits.size(1),
-                                 normalizer.data_ptr<float>() + begin, logprobs.data_ptr<float>() + begin,
-                                 entropy.data_ptr<float>() + begin);
-    });
+    kernels::ForRowBlocks(
+        logits.size(0),
+        [&](int64_t, int64_t begin, int64_t rows) {
+          kernels::LogSoftmaxForward(logits.const_data_ptr<float>() + begin * logits.size(1),
+                                     target.const_data_ptr<int64_t>() + begin, rows, logits.size(1),
+                                     normalizer.data_ptr<float>() + begin, logprobs.data_ptr<float>() + begin,
+                                     entropy.data_ptr<float>() + begin);
+        },
+        kLogitRowsPerTask);
     return;
   }
   normalizer.copy_(logits.logsumexp(-1));
@@ -51,12 +58,16 @@ void ReadLogits(const Tensor& logits, const Tensor& target, Tensor normalizer, T
 void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normalizer, const Tensor& entropy,
                       const Tensor& grad_logprob, const Tensor& grad_entropy) {
   if (HasCpuKernel(logits)) {
-    kernels::ForRowBlocks(logits.size(0), [&](int64_t, int64_t begin, int64_t rows) {
-      kernels::LogSoftmaxBackward(logits.data_ptr<float>() + begin * logits.size(1),
-                                  target.const_data_ptr<int64_t>() + begin, normalizer.const_data_ptr<float>() + begin,
-                                  entropy.const_data_ptr<float>() + begin, grad_logprob.const_data_ptr<float>() + begin,
-                                  grad_entropy.const_data_ptr<float>() + begin, rows, logits.size(1));
-    });
+    kernels::ForRowBlocks(
+        logits.size(0),
+        [&](int64_t, int64_t begin, int64_t rows) {
+          kernels::LogSoftmaxBackward(
+              logits.data_ptr<float>() + begin * logits.size(1), target.const_data_ptr<int64_t>() + begin,
+              normalizer.const_data_ptr<float>() + begin, entropy.const_data_ptr<float>() + begin,
+              grad_logprob.const_data_ptr<float>() + begin, grad_entropy.const_data_ptr<float>() + begin, rows,
+              logits.size(1));
+        },
+        kLogitRowsPerTask);
     return;
   }
   const Tensor p = logits.sub_(normalizer.unsqueeze(-1)).exp();

@@ -15,7 +15,7 @@ struct TokenLogprobs {
 };
 
 // Bound on the [rows, V] floats that exist at a time, in forward and in backward: logits are computed chunk by chunk
-// and again in backward.
+// and again in backward. A chunk has at least 256 rows, whatever the bound.
 inline constexpr int64_t kDefaultLogitsPerChunk = int64_t{1} << 20;
 
 // hidden_NC [N, C] after the final norm, head_VC [V, C], target_N int64. temperature > 0.

@@ -14,12 +14,12 @@ void ParallelFor(int64_t num_tasks, const std::function<void(int64_t)>& body);
 inline constexpr int64_t kRowsPerBlock = 256;
 inline int64_t NumRowBlocks(int64_t rows) { return (rows + kRowsPerBlock - 1) / kRowsPerBlock; }
 
-// body(block, first row, number of rows)
+// body(block, first row, number of rows). Wide rows want smaller blocks, so that a few of them keep all threads busy.
 template <typename Body>
-void ForRowBlocks(int64_t rows, Body body) {
-  ParallelFor(NumRowBlocks(rows), [&](int64_t block) {
-    const int64_t begin = block * kRowsPerBlock;
-    body(block, begin, std::min(kRowsPerBlock, rows - begin));
+void ForRowBlocks(int64_t rows, Body body, int64_t rows_per_block = kRowsPerBlock) {
+  ParallelFor((rows + rows_per_block - 1) / rows_per_block, [&](int64_t block) {
+    const int64_t begin = block * rows_per_block;
+    body(block, begin, std::min(rows_per_block, rows - begin));
   });
 }
 
