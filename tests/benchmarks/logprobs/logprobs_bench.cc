@@ -41,8 +41,10 @@ int main(int argc, char** argv) {
   torch::manual_seed(1);
 
   const torch::Tensor hidden = torch::randn({tokens, hidden_size}).requires_grad_();
-  const torch::Tensor head = (torch::randn({vocab, hidden_size}) / std::sqrt(static_cast<double>(hidden_size))).requires_grad_();
-  const torch::Tensor target = torch::randint(vocab, {tokens}, torch::TensorOptions(torch::kInt64)), weight = torch::randn({tokens});
+  const torch::Tensor head =
+      (torch::randn({vocab, hidden_size}) / std::sqrt(static_cast<double>(hidden_size))).requires_grad_();
+  const torch::Tensor target = torch::randint(vocab, {tokens}, torch::TensorOptions(torch::kInt64)),
+                      weight = torch::randn({tokens});
   double fastest = 1e30;
   int64_t peak = 0;
   double loss = 0;
