@@ -109,9 +109,11 @@ absl::Status CheckRanges(const v1::RunConfig& config) {
 absl::Status CheckBatches(const v1::RunConfig& config) {
   const v1::RolloutSection& rollout = config.rollout();
   const v1::LearnerSection& learner = config.learner();
-  if (learner.advantage().name() == "grpo" && rollout.group_size() < 2) {
-    return Invalid("rollout.group_size is ", rollout.group_size(),
-                   "; the advantage grpo compares the responses of a group and needs at least 2");
+  const std::string& advantage = learner.advantage().name();
+  const bool alone = advantage == "reinforce_pp" || advantage == "gae" || advantage == "remax";
+  if (!alone && rollout.group_size() < 2) {
+    return Invalid("rollout.group_size is ", rollout.group_size(), "; the advantage ", advantage,
+                   " compares the responses of a group and needs at least 2");
   }
   if (learner.mini_batch_groups() > rollout.prompts_per_step()) {
     return Invalid("learner.mini_batch_groups is ", learner.mini_batch_groups(),
