@@ -11,12 +11,13 @@
 namespace maspo {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, LossAggregation>, 5> kNames = {{
+constexpr std::array<std::pair<std::string_view, LossAggregation>, 6> kNames = {{
     {"token-mean", LossAggregation::kTokenMean},
     {"seq-mean-token-sum", LossAggregation::kSeqMeanTokenSum},
     {"seq-mean-token-mean", LossAggregation::kSeqMeanTokenMean},
     {"seq-mean-token-sum-norm", LossAggregation::kSeqMeanTokenSumNorm},
     {"group-token-mean", LossAggregation::kGroupTokenMean},
+    {"all-seq-mean-token-mean", LossAggregation::kAllSeqMeanTokenMean},
 }};
 
 }  // namespace
@@ -34,29 +35,34 @@ absl::StatusOr<LossAggregation> ParseLossAggregation(std::string_view name) {
 std::vector<double> ResponseWeights(LossAggregation aggregation, const MiniBatchShape& shape) {
   const std::vector<int64_t>& tokens = shape.response_tokens;
   MASPO_CHECK(shape.group.size() == tokens.size());
-  double all_tokens = 0;                              // N
-  double responses = 0;                               // R
+  double own_tokens = 0;
+  double own_responses = 0;                           // With a token.
   absl::flat_hash_map<int64_t, double> group_tokens;  // Of groups with a token.
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] == 0) continue;
-    all_tokens += static_cast<double>(tokens[i]);
-    responses += 1;
+    own_tokens += static_cast<double>(tokens[i]);
+    own_responses += 1;
     group_tokens[shape.group[i]] += static_cast<double>(tokens[i]);
   }
+  const double n = shape.all_tokens.value_or(own_tokens);                // N
+  const double responses = shape.all_responses.value_or(own_responses);  // R
+  const double ranks = shape.averaged_ranks;                             // P
   const auto weight_of = [&](size_t i) -> double {
     const auto n_i = static_cast<double>(tokens[i]);
     switch (aggregation) {
       case LossAggregation::kTokenMean:
-        return 1 / all_tokens;
+        return ranks / n;
       case LossAggregation::kSeqMeanTokenSum:
-        return 1 / responses;
+        return ranks / responses;
       case LossAggregation::kSeqMeanTokenMean:
-        return 1 / (n_i * responses);
+        return ranks / (n_i * responses);
       case LossAggregation::kSeqMeanTokenSumNorm:
         MASPO_CHECK(shape.max_response_tokens > 0);
-        return 1 / static_cast<double>(shape.max_response_tokens);
+        return 1 / shape.max_response_tokens;
       case LossAggregation::kGroupTokenMean:
         return 1 / (group_tokens.at(shape.group[i]) * static_cast<double>(group_tokens.size()));
+      case LossAggregation::kAllSeqMeanTokenMean:
+        return 1 / (n_i * static_cast<double>(tokens.size()));
     }
     MASPO_CHECK(false);
   };

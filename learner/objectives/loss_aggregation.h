@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,21 +10,37 @@
 
 namespace maspo {
 
-// How per-token losses l become one number. n_i tokens of response i, N = sum n_i, R responses with a token:
+// How per-token losses l become one number. n_i tokens of response i, N = sum n_i, R responses with a token, B with or
+// without:
 //
 //   token-mean               sum l / N                    seq-mean-token-sum        sum l / R
 //   seq-mean-token-mean      sum_i (sum_t l / n_i) / R    seq-mean-token-sum-norm   sum l / max_response_tokens
 //   group-token-mean         token mean inside each prompt group, then the mean over groups with a token (Eq. 1, 5)
-enum class LossAggregation { kTokenMean, kSeqMeanTokenSum, kSeqMeanTokenMean, kSeqMeanTokenSumNorm, kGroupTokenMean };
+//   all-seq-mean-token-mean  sum_i (sum_t l / n_i) / B: an empty response counts as 0
+enum class LossAggregation {
+  kTokenMean,
+  kSeqMeanTokenSum,
+  kSeqMeanTokenMean,
+  kSeqMeanTokenSumNorm,
+  kGroupTokenMean,
+  kAllSeqMeanTokenMean,
+};
 
 // InvalidArgument: unknown name; lists the known ones.
 absl::StatusOr<LossAggregation> ParseLossAggregation(std::string_view name);
 
-// A whole mini-batch, over all micro-batches and ranks. Two entries a response.
+// A mini-batch: all of it, or one rank's part with the totals of all ranks. Two entries a response.
 struct MiniBatchShape {
-  std::vector<int64_t> response_tokens;  // n_i, may be 0.
-  std::vector<int64_t> group;            // Which prompt group the response belongs to; any numbers.
-  int64_t max_response_tokens = 0;       // Longest possible response, only for seq-mean-token-sum-norm.
+  std::vector<int64_t> response_tokens = {};  // n_i, may be 0.
+  std::vector<int64_t> group = {};            // Which prompt group the response belongs to; any numbers.
+  double max_response_tokens = 0;             // Longest possible response, only for seq-mean-token-sum-norm.
+
+  // N, R and P of the whole mini-batch when this is one rank's part. P: the ranks' gradients are averaged afterwards,
+  // which the weights make up for; 1 where they are summed. The token mean and the means over responses with a token
+  // take them.
+  std::optional<double> all_tokens = {};
+  std::optional<double> all_responses = {};
+  double averaged_ranks = 1;
 };
 
 // The weight of each token of response i, so that loss = sum over all tokens of weight * loss. Computed once for the

@@ -1,28 +1,22 @@
 #include "learner/objectives/maspo.h"
 
-#include "learner/objectives/parameter_checks.h"
 #include "learner/objectives/surrogate_parts.h"
-#include "services/base/status_macros.h"
 
 namespace maspo {
 
-absl::StatusOr<std::unique_ptr<PolicyObjective>> MaspoObjective::Make(const v1::ObjectiveConfig& config) {
+MaspoObjective::Parameters MaspoObjective::Read(ParameterReader& in) {
   Parameters p;
-  if (config.has_sigma_base()) p.sigma_base = config.sigma_base();
-  if (config.has_alpha()) p.alpha = config.alpha();
-  if (config.has_beta_high()) p.beta_high = config.beta_high();
-  if (config.has_beta_low()) p.beta_low = config.beta_low();
-  if (config.has_mass_cap()) p.mass_cap = config.mass_cap();
-  if (config.has_risk_low()) p.risk_low = config.risk_low();
-  if (config.has_risk_high()) p.risk_high = config.risk_high();
-  MASPO_RETURN_IF_ERROR(RequirePositive("sigma_base", p.sigma_base));
-  MASPO_RETURN_IF_ERROR(RequireAtLeast("alpha", p.alpha, 0));
-  MASPO_RETURN_IF_ERROR(RequireAtLeast("beta_high", p.beta_high, 0));
-  MASPO_RETURN_IF_ERROR(RequireAtLeast("beta_low", p.beta_low, 0));
-  MASPO_RETURN_IF_ERROR(RequirePositive("mass_cap", p.mass_cap));
-  MASPO_RETURN_IF_ERROR(RequirePositive("risk_low", p.risk_low));
-  MASPO_RETURN_IF_ERROR(RequireAtLeast("risk_high", p.risk_high, p.risk_low));
-  return std::make_unique<MaspoObjective>(p);
+  in.Greater("sigma_base", p.sigma_base, 0);
+  in.AtLeast("alpha", p.alpha, 0);
+  in.AtLeast("beta_high", p.beta_high, 0);
+  in.AtLeast("beta_low", p.beta_low, 0);
+  in.Greater("mass_cap", p.mass_cap, 0);
+  in.AtLeast("risk_low", p.risk_low, 0);
+  in.AtLeast("risk_high", p.risk_high, p.risk_low);
+  in.OneOf("gating", p.gating, {"unilateral", "bilateral", "none"});
+  in.Greater("dual_clip", p.dual_clip, 1);
+  in.Greater("log_ratio_clamp", p.log_ratio_clamp, 0);
+  return p;
 }
 
 // sigma: Eq. 7, 8 with the limits of Eq. 19, 20.
@@ -37,13 +31,24 @@ torch::Tensor MaspoObjective::TrustWidth(const ObjectiveInputs& in) const {
   return mass_T * torch::clamp(risk_T, p.risk_low, p.risk_high);
 }
 
+torch::Tensor MaspoObjective::GatedTokens(const torch::Tensor& ratio_T, const torch::Tensor& advantages_T) const {
+  if (parameters_.gating == "none") return torch::zeros_like(advantages_T, torch::kBool);
+  if (parameters_.gating == "bilateral") return advantages_T != 0;
+  return MovedWithAdvantage(ratio_T, advantages_T);
+}
+
 ObjectiveOutputs MaspoObjective::Evaluate(const ObjectiveInputs& in) const {
-  const auto ratio_T = ImportanceRatio(in.logprobs_T, in.old_logprobs_T);
-  const auto drift_T = ratio_T.detach() - 1;
-  const auto gated_T = MovedWithAdvantage(ratio_T, in.advantages_T);
-  const auto gaussian_T = torch::exp(-torch::square(drift_T / TrustWidth(in)) / 2);
+  const auto ratio_T = Ratio(in);
+  const auto rho_T = ratio_T.detach();
+  const auto gated_T = GatedTokens(rho_T, in.advantages_T);
+  const auto gaussian_T = torch::exp(-torch::square((rho_T - 1) / TrustWidth(in)) / 2);
   const auto gate_T = torch::where(gated_T, gaussian_T, torch::ones_like(gaussian_T));
-  return {.loss_T = -gate_T * ratio_T * in.advantages_T, .gate_T = gate_T, .gated_T = gated_T};
+  const auto bounded_T = torch::logical_and(in.advantages_T<0, rho_T> parameters_.dual_clip);
+  const auto capped_T = torch::where(bounded_T, torch::full_like(rho_T, parameters_.dual_clip), ratio_T);
+  return {.loss_T = -gate_T * capped_T * in.advantages_T,
+          .gate_T = torch::where(bounded_T, torch::zeros_like(gate_T), gate_T),
+          .gated_T = torch::logical_or(gated_T, bounded_T),
+          .bounded_T = bounded_T};
 }
 
 }  // namespace maspo

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <limits>
+#include <string>
+
 #include "learner/objectives/objective.h"
+#include "learner/objectives/parameter_reader.h"
 
 namespace maspo {
 
@@ -13,7 +17,8 @@ namespace maspo {
 //   sigma_neg = mass * clip(1 / (1 - beta_low A), risk_low, risk_high)                           (8, 20)
 //   mass  = min(sigma_base / pi_old^alpha, mass_cap): rare tokens may move further               (19)
 //
-// No other clip and no dual clip; the gate carries no gradient.
+// No other clip; the gate carries no gradient. Where A < 0 and rho > 1 the loss is unbounded; dual_clip (not in the
+// paper, off by default) ends it at rho = dual_clip, as in ClippedSurrogate.
 class MaspoObjective final : public PolicyObjective {
  public:
   struct Parameters {
@@ -21,19 +26,24 @@ class MaspoObjective final : public PolicyObjective {
     double alpha = 0.3;  // The paper's 7B runs; 0.5 for 1.5B and 14B.
     double beta_high = 0.03;
     double beta_low = 0.03;
-    double mass_cap = 10.0;
+    double mass_cap = 10.0;  // This and the two below: infinity, 0, infinity leave Eq. 7, 8 as they are.
     double risk_low = 0.1;
     double risk_high = 10.0;
+    // unilateral: Eq. 6. Ablations: bilateral, the gate on both sides of rho = 1 (sigma by the sign of A); none, F = 1.
+    std::string gating = "unilateral";
+    double dual_clip = std::numeric_limits<double>::infinity();  // Off.
+    double log_ratio_clamp = 20;
   };
 
-  // InvalidArgument: a parameter is out of range.
-  static absl::StatusOr<std::unique_ptr<PolicyObjective>> Make(const v1::ObjectiveConfig& config);
+  static Parameters Read(ParameterReader& in);
 
-  explicit MaspoObjective(const Parameters& parameters) : parameters_(parameters) {}
+  explicit MaspoObjective(const Parameters& parameters)
+      : PolicyObjective({.log_ratio_limit = parameters.log_ratio_clamp}), parameters_(parameters) {}
   ObjectiveOutputs Evaluate(const ObjectiveInputs& in) const override;
 
  private:
   torch::Tensor TrustWidth(const ObjectiveInputs& in) const;
+  torch::Tensor GatedTokens(const torch::Tensor& ratio_T, const torch::Tensor& advantages_T) const;
 
   const Parameters parameters_;
 };

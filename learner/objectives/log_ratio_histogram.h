@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "model/torch.h"
+
+namespace maspo {
+
+// How often which log-ratio d occurred, for quantiles that add up over micro-batches and ranks. Bins are narrow around
+// 0 and grow with |d|: a quantile is right to 1 % of |d|, or 1e-8. d beyond +-20 counts in the outermost bins.
+class LogRatioHistogram {
+ public:
+  static LogRatioHistogram Of(const torch::Tensor& log_ratio_T);
+
+  void Merge(const LogRatioHistogram& other);
+
+  // The ratio that a share `quantile` (0 to 1) of the tokens does not exceed; 0 without tokens.
+  double RatioAt(double quantile) const;
+
+ private:
+  static constexpr int kSideBins = 1110;  // On each side of the bin of d = 0.
+  static constexpr int kBins = 2 * kSideBins + 1;
+
+  std::array<int64_t, kBins> counts_{};
+};
+
+}  // namespace maspo
