@@ -1,73 +1,93 @@
+// Checks an advantage estimator against a case: one number a response, or advantages and returns of every token.
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "learner/advantage/group_advantage.h"
+#include "learner/advantage/advantage_estimator.h"
 #include "learner/objectives/goldens/golden_runner.h"
 #include "services/base/status_macros.h"
 
-// Checks an estimator that gives one advantage per response against a case.
 namespace maspo {
 namespace {
 
 using nlohmann::json;
+using Matrix = std::vector<std::vector<double>>;
 
-// The score of a response: its whole row, including a value outside the mask.
-std::vector<double> Scores(const json& golden) {
-  std::vector<double> scores;
-  for (const json& row : golden.at("inputs").at("token_level_rewards")) {
-    double score = 0;
-    for (const json& reward : row) score += reward.get<double>();
-    scores.push_back(score);
+AdvantageInputs Read(const json& golden) {
+  const json& inputs = golden.at("inputs");
+  AdvantageInputs in;
+  in.rewards = inputs.at("token_level_rewards").get<Matrix>();
+  for (const json& row : inputs.at("response_mask")) {
+    std::vector<bool>& is_token = in.is_token.emplace_back();
+    for (const json& valid : row) is_token.push_back(valid.get<double>() != 0);
   }
-  return scores;
+  in.group = golden.at("group").get<std::vector<int64_t>>();
+  in.values = inputs.value("values", Matrix());
+  in.baselines = inputs.value("reward_baselines", std::vector<double>());
+  return in;
 }
 
-// Advantages of every response, group by group.
-std::vector<double> Compute(const GroupAdvantage& estimator, const std::vector<double>& scores,
-                            const std::vector<int64_t>& group) {
-  std::map<int64_t, std::vector<size_t>> members;
-  for (size_t b = 0; b < group.size(); ++b) members[group[b]].push_back(b);
-  std::vector<double> advantages(scores.size());
-  for (const auto& [id, rows] : members) {
-    std::vector<double> rewards;
-    for (const size_t b : rows) rewards.push_back(scores.at(b));
-    const std::vector<double> of_group = estimator.Compute(rewards);
-    for (size_t i = 0; i < rows.size(); ++i) advantages[rows[i]] = of_group[i];
+// adv_grpo -> grpo, with the case's parameters.
+absl::StatusOr<v1::AdvantageConfig> ConfigOf(const std::string& name, const json& params) {
+  v1::AdvantageConfig config;
+  config.set_name(name.substr(name.find('_') + 1));
+  for (const auto& [key, value] : params.items()) {
+    if (key == "ddof" && value == 1) continue;  // What normalization std has.
+    const auto* field = config.GetDescriptor()->FindFieldByName(key);
+    if (field == nullptr) return absl::InvalidArgumentError(absl::StrCat("unknown parameter ", key, " ", value.dump()));
+    config.GetReflection()->SetDouble(&config, field, value.get<double>());
   }
-  return advantages;
+  return config;
 }
 
-// The files hold what is left of an advantage on the tokens of its response: nothing, where there is no token.
-void ZeroEmptyResponses(const json& mask, std::vector<double>& advantages) {
-  for (size_t b = 0; b < advantages.size(); ++b) {
-    const json& row = mask.at(b);
-    if (std::all_of(row.begin(), row.end(), [](const json& m) { return m.get<double>() == 0; })) advantages[b] = 0;
+absl::Status Compare(const std::string& what, const Matrix& got, const Matrix& want) {
+  if (got.size() != want.size()) return absl::FailedPreconditionError(absl::StrCat("number of ", what, "s differs"));
+  for (size_t i = 0; i < want.size(); ++i) {
+    for (size_t t = 0; t < want[i].size(); ++t) {
+      if (std::abs(got[i].at(t) - want[i][t]) <= 1e-5 * std::abs(want[i][t]) + 1e-5) continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat(what, " ", t, " of response ", i, " is ", got[i][t], ", expected ", want[i][t]));
+    }
   }
+  return absl::OkStatus();
+}
+
+// Cases of estimators that give one number a response hold it once, 0 for a response without tokens; where there are
+// several forms, by the form's name.
+absl::Status CheckPerResponse(const v1::AdvantageConfig& config, const AdvantageInputs& in, const json& expected) {
+  MASPO_ASSIGN_OR_RETURN(const auto estimator, MakeAdvantageEstimator(config));
+  Matrix want;
+  for (size_t i = 0; i < in.num_responses(); ++i) {
+    std::vector<double>& row = want.emplace_back();
+    for (const bool is_token : in.is_token[i]) row.push_back(is_token ? expected.at(i).get<double>() : 0);
+  }
+  return Compare(absl::StrCat(config.normalization(), " advantage"), estimator->Compute(in).advantages, want);
+}
+
+absl::Status CheckForms(const v1::AdvantageConfig& config, const AdvantageInputs& in, const json& expected) {
+  for (const auto& [normalization, advantages] : expected.items()) {
+    v1::AdvantageConfig form = config;
+    form.set_normalization(normalization);
+    if (normalization != "std") form.clear_epsilon();
+    MASPO_RETURN_IF_ERROR(CheckPerResponse(form, in, advantages));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status CheckGroupAdvantageCase(const std::string& estimator_name, const json& golden) {
-  for (const auto& [normalization, expected] : golden.at("expected").at("advantages").items()) {
-    v1::AdvantageConfig config;
-    config.set_name(estimator_name.substr(estimator_name.find('_') + 1));  // adv_grpo -> grpo
-    config.set_normalization(normalization);
-    MASPO_ASSIGN_OR_RETURN(const auto estimator, MakeGroupAdvantage(config));
-    std::vector<double> got = Compute(*estimator, Scores(golden), golden.at("group").get<std::vector<int64_t>>());
-    ZeroEmptyResponses(golden.at("inputs").at("response_mask"), got);
-    const std::vector<double> want = expected.get<std::vector<double>>();
-    if (got.size() != want.size()) return absl::FailedPreconditionError("number of advantages differs");
-    for (size_t b = 0; b < want.size(); ++b) {
-      if (!(std::abs(got[b] - want[b]) <= 1e-5 * std::abs(want[b]) + 1e-5)) {
-        return absl::FailedPreconditionError(
-            absl::StrCat(normalization, " advantage of response ", b, " is ", got[b], ", expected ", want[b]));
-      }
-    }
-  }
-  return absl::OkStatus();
+absl::Status CheckAdvantageCase(const std::string& name, const json& golden) {
+  MASPO_ASSIGN_OR_RETURN(const v1::AdvantageConfig config, ConfigOf(name, golden.at("params")));
+  const AdvantageInputs in = Read(golden);
+  const json& expected = golden.at("expected").at("advantages");
+  if (expected.is_object()) return CheckForms(config, in, expected);
+  if (golden.at("expected").contains("layout")) return CheckPerResponse(config, in, expected);
+  MASPO_ASSIGN_OR_RETURN(const auto estimator, MakeAdvantageEstimator(config));
+  const Advantages got = estimator->Compute(in);
+  MASPO_RETURN_IF_ERROR(Compare("advantage", got.advantages, expected.get<Matrix>()));
+  return Compare("return", got.returns, golden.at("expected").at("returns").get<Matrix>());
 }
 
 }  // namespace maspo

@@ -17,8 +17,31 @@ namespace {
 const std::map<std::string, GoldenCheck>& KnownChecks() {
   static const auto& checks = *new std::map<std::string, GoldenCheck>{
       {"maspo", CheckPolicyCase},
+      {"maspo_ablations", CheckPolicyCase},
       {"grpo_clip", CheckPolicyCase},
-      {"adv_grpo", CheckGroupAdvantageCase},
+      {"clip_higher", CheckPolicyCase},
+      {"dac", CheckPolicyCase},
+      {"entropy_reg", CheckPolicyCase},
+      {"adv_reweighting", CheckPolicyCase},
+      {"entropy_adv", CheckPolicyCase},
+      {"bapo", CheckPolicyCase},
+      {"sapo", CheckPolicyCase},
+      {"sapo_paper", CheckPolicyCase},
+      {"gspo", CheckPolicyCase},
+      {"cispo", CheckPolicyCase},
+      {"gmpo", CheckPolicyCase},
+      {"clip_cov", CheckPolicyCase},
+      {"kl_cov", CheckPolicyCase},
+      {"policy_logits", CheckPolicyLogitsCase},
+      {"kl_penalty", CheckKlPenaltyCase},
+      {"loss_agg", CheckLossAggregationCase},
+      {"adv_grpo", CheckAdvantageCase},
+      {"adv_rloo", CheckAdvantageCase},
+      {"adv_opo", CheckAdvantageCase},
+      {"adv_reinforce_pp", CheckAdvantageCase},
+      {"adv_reinforce_pp_baseline", CheckAdvantageCase},
+      {"adv_remax", CheckAdvantageCase},
+      {"adv_gae", CheckAdvantageCase},
   };
   return checks;
 }

@@ -26,6 +26,9 @@ absl::StatusOr<GoldenTally> RunGoldens(const std::string& folder, std::ostream& 
 using GoldenCheck = std::function<absl::Status(const std::string& objective, const nlohmann::json& golden)>;
 
 absl::Status CheckPolicyCase(const std::string& objective, const nlohmann::json& golden);
-absl::Status CheckGroupAdvantageCase(const std::string& estimator, const nlohmann::json& golden);
+absl::Status CheckPolicyLogitsCase(const std::string& objective, const nlohmann::json& golden);
+absl::Status CheckKlPenaltyCase(const std::string& objective, const nlohmann::json& golden);
+absl::Status CheckLossAggregationCase(const std::string& objective, const nlohmann::json& golden);
+absl::Status CheckAdvantageCase(const std::string& estimator, const nlohmann::json& golden);
 
 }  // namespace maspo
