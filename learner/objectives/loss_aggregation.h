@@ -31,15 +31,15 @@ absl::StatusOr<LossAggregation> ParseLossAggregation(std::string_view name);
 
 // A mini-batch: all of it, or one rank's part with the totals of all ranks. Two entries a response.
 struct MiniBatchShape {
-  std::vector<int64_t> response_tokens = {};  // n_i, may be 0.
-  std::vector<int64_t> group = {};            // Which prompt group the response belongs to; any numbers.
-  double max_response_tokens = 0;             // Longest possible response, only for seq-mean-token-sum-norm.
+  std::vector<int64_t> response_tokens;  // n_i, may be 0.
+  std::vector<int64_t> group;            // Which prompt group the response belongs to; any numbers.
+  double max_response_tokens = 0;        // Longest possible response, only for seq-mean-token-sum-norm.
 
   // N, R and P of the whole mini-batch when this is one rank's part. P: the ranks' gradients are averaged afterwards,
   // which the weights make up for; 1 where they are summed. The token mean and the means over responses with a token
   // take them.
-  std::optional<double> all_tokens = {};
-  std::optional<double> all_responses = {};
+  std::optional<double> all_tokens;
+  std::optional<double> all_responses;
   double averaged_ranks = 1;
 };
 

@@ -45,7 +45,8 @@ std::vector<double> AccumulatedWeights(LossAggregation aggregation, const MiniBa
   const bool by_rows = options.at("weighting").get<std::string>() == "by_rows";
   std::vector<double> weights(shape.response_tokens.size(), 0.0);
   for (const std::vector<size_t>& rows : micro_batches) {
-    MiniBatchShape part{.max_response_tokens = shape.max_response_tokens};
+    MiniBatchShape part;
+    part.max_response_tokens = shape.max_response_tokens;
     for (const size_t b : rows) {
       part.response_tokens.push_back(shape.response_tokens.at(b));
       part.group.push_back(shape.group.at(b));
