@@ -36,7 +36,7 @@ absl::StatusOr<TrainingGroup> ToGroup(const nlohmann::json& object, const Tokeni
   MASPO_ASSIGN_OR_RETURN(out.token_ids, tokenizer.Encode(response, /*add_special_tokens=*/false));
   out.token_ids.push_back(tokenizer.stop_token_ids().front());
   out.old_logprobs.assign(out.token_ids.size(), 0.0f);
-  out.advantage = 1;
+  out.advantages.assign(out.token_ids.size(), 1.0f);
   const auto tokens = static_cast<int64_t>(group.prompt.size() + out.token_ids.size());
   if (group.prompt.empty() || tokens > max_tokens) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": the sequence has ", tokens, " tokens (",

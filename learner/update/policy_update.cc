@@ -4,21 +4,12 @@
 #include <cmath>
 #include <utility>
 
+#include "learner/update/objective_batch.h"
 #include "model/logprobs.h"
-#include "model/packed_batch.h"
+#include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
-
-PackedLayout LayoutOf(absl::Span<const TrainingGroup> groups, const Microbatch& microbatch) {
-  std::vector<PackedGroup> packed;
-  for (const PackedSlice& slice : microbatch) {
-    PackedGroup& group = packed.emplace_back();
-    group.prompt = groups[slice.group].prompt;
-    for (int r : slice.responses) group.responses.push_back(groups[slice.group].responses[r].token_ids);
-  }
-  return PackedLayout::Of(packed);
-}
 
 // skip(response) leaves a response out.
 template <typename Skip>
@@ -35,14 +26,18 @@ std::vector<GroupSize> SizesOf(absl::Span<const TrainingGroup> groups, Skip skip
   return sizes;
 }
 
+bool HasNoAdvantage(const TrainingResponse& response) {
+  return std::all_of(response.advantages.begin(), response.advantages.end(), [](float a) { return a == 0; });
+}
+
 // The weight of each token of response r of group g in the loss of the whole mini-batch.
 std::vector<std::vector<double>> TokenWeights(absl::Span<const TrainingGroup> groups, LossAggregation aggregation,
                                               int64_t max_response_tokens) {
   MiniBatchShape shape;
-  shape.max_response_tokens = max_response_tokens;
+  shape.max_response_tokens = static_cast<double>(max_response_tokens);
   for (size_t g = 0; g < groups.size(); ++g) {
     for (const TrainingResponse& response : groups[g].responses) {
-      shape.response_tokens.push_back(static_cast<int64_t>(response.token_ids.size()));
+      shape.response_tokens.push_back(response.rejected ? 0 : static_cast<int64_t>(response.token_ids.size()));
       shape.group.push_back(static_cast<int64_t>(g));
     }
   }
@@ -59,33 +54,47 @@ std::vector<std::vector<double>> TokenWeights(absl::Span<const TrainingGroup> gr
 }  // namespace
 
 PolicyUpdate::PolicyUpdate(const Options& options, Transformer* policy, AdamW* optimizer,
-                           std::unique_ptr<PolicyObjective> objective)
-    : options_(options), policy_(policy), optimizer_(optimizer), objective_(std::move(objective)) {}
+                           std::unique_ptr<PolicyObjective> objective, const Transformer* reference)
+    : options_(options),
+      policy_(policy),
+      optimizer_(optimizer),
+      objective_(std::move(objective)),
+      reference_(reference) {}
 
-PolicyUpdate::LogprobStatistics PolicyUpdate::RecomputeOldLogprobs(std::vector<TrainingGroup>& groups) const {
+template <typename Visit>
+double PolicyUpdate::ScoreResponses(const Transformer& model, std::vector<TrainingGroup>& groups, Visit visit) const {
   torch::NoGradGuard no_grad;
-  LogprobStatistics statistics;
-  double entropy_sum = 0, mismatch_sum = 0;
+  double entropy_sum = 0;
   const auto skip_none = [](const TrainingResponse&) { return false; };
   for (const Microbatch& microbatch : PackMicrobatches(SizesOf(groups, skip_none), options_.micro_batch_tokens)) {
-    const TokenLogprobs scored = ResponseLogprobs(*policy_, LayoutOf(groups, microbatch), options_.temperature);
+    const TokenLogprobs scored = ResponseLogprobs(model, LayoutOf(groups, microbatch), options_.temperature);
     entropy_sum += scored.entropy_N.sum(torch::kFloat64).item<double>();
     const torch::Tensor logprobs_N = scored.logprobs_N.to(torch::kCPU).contiguous();
     const float* next = logprobs_N.const_data_ptr<float>();
-    statistics.tokens += logprobs_N.size(0);
     for (const PackedSlice& slice : microbatch) {
       for (int r : slice.responses) {
         TrainingResponse& response = groups[slice.group].responses[r];
-        response.old_logprobs.assign(next, next + response.token_ids.size());
+        visit(response, absl::MakeConstSpan(next, response.token_ids.size()));
         next += response.token_ids.size();
-        for (size_t t = 0; t < response.token_ids.size(); ++t) {
-          const double mismatch = std::abs(double{response.old_logprobs[t]} - double{response.behavior_logprobs[t]});
-          mismatch_sum += mismatch;
-          statistics.mismatch_abs_max = std::max(statistics.mismatch_abs_max, mismatch);
-        }
       }
     }
   }
+  return entropy_sum;
+}
+
+PolicyUpdate::LogprobStatistics PolicyUpdate::RecomputeOldLogprobs(std::vector<TrainingGroup>& groups) const {
+  LogprobStatistics statistics;
+  double mismatch_sum = 0;
+  const double entropy_sum =
+      ScoreResponses(*policy_, groups, [&](TrainingResponse& response, absl::Span<const float> logprobs) {
+        response.old_logprobs.assign(logprobs.begin(), logprobs.end());
+        statistics.tokens += static_cast<int64_t>(logprobs.size());
+        for (size_t t = 0; t < logprobs.size(); ++t) {
+          const double mismatch = std::abs(double{logprobs[t]} - double{response.behavior_logprobs[t]});
+          mismatch_sum += mismatch;
+          statistics.mismatch_abs_max = std::max(statistics.mismatch_abs_max, mismatch);
+        }
+      });
   if (statistics.tokens > 0) {
     statistics.entropy_mean = entropy_sum / static_cast<double>(statistics.tokens);
     statistics.mismatch_abs_mean = mismatch_sum / static_cast<double>(statistics.tokens);
@@ -93,15 +102,25 @@ PolicyUpdate::LogprobStatistics PolicyUpdate::RecomputeOldLogprobs(std::vector<T
   return statistics;
 }
 
+void PolicyUpdate::ComputeReferenceLogprobs(std::vector<TrainingGroup>& groups) const {
+  if (!objective_->traits().reference) return;
+  MASPO_CHECK(reference_ != nullptr);
+  ScoreResponses(*reference_, groups, [](TrainingResponse& response, absl::Span<const float> logprobs) {
+    response.reference_logprobs.assign(logprobs.begin(), logprobs.end());
+  });
+}
+
 PolicyUpdate::Result PolicyUpdate::Apply(absl::Span<const TrainingGroup> mini_batch, double learning_rate) {
-  Result result;
   const auto weights = TokenWeights(mini_batch, options_.aggregation, options_.max_response_tokens);
-  const auto skip_without_advantage = [](const TrainingResponse& response) { return response.advantage == 0; };
-  const auto sizes = SizesOf(mini_batch, skip_without_advantage);
-  for (const Microbatch& microbatch : PackMicrobatches(sizes, options_.micro_batch_tokens)) {
-    const MicrobatchLoss part = Backward(mini_batch, microbatch, weights);
+  const std::vector<Microbatch> microbatches = Pack(mini_batch);
+  const auto bound = objective_->traits().mini_batch ? BindObjective(mini_batch, microbatches) : nullptr;
+  Result result;
+  int64_t tokens = 0;
+  for (const Microbatch& microbatch : microbatches) {
+    const MicrobatchLoss part = Backward(bound ? *bound : *objective_, mini_batch, microbatch, weights, tokens);
     result.loss += part.loss;
     result.metrics.Merge(part.metrics);
+    tokens += part.metrics.tokens;
   }
   if (!std::isfinite(result.loss)) {
     policy_->parameters().ZeroGrads();
@@ -113,38 +132,41 @@ PolicyUpdate::Result PolicyUpdate::Apply(absl::Span<const TrainingGroup> mini_ba
   return result;
 }
 
-PolicyUpdate::MicrobatchLoss PolicyUpdate::Backward(absl::Span<const TrainingGroup> groups,
-                                                    const Microbatch& microbatch,
-                                                    const std::vector<std::vector<double>>& weights) {
-  const PackedLayout layout = LayoutOf(groups, microbatch);
-  std::vector<float> old_logprobs, advantages, token_weights;
-  int64_t num_responses = 0;
-  for (const PackedSlice& slice : microbatch) {
-    for (int r : slice.responses) {
-      const TrainingResponse& response = groups[slice.group].responses[r];
-      const size_t tokens = response.token_ids.size();
-      old_logprobs.insert(old_logprobs.end(), response.old_logprobs.begin(), response.old_logprobs.end());
-      advantages.insert(advantages.end(), tokens, static_cast<float>(response.advantage));
-      token_weights.insert(token_weights.end(), tokens, static_cast<float>(weights[slice.group][r]));
-      ++num_responses;
-    }
-  }
-
-  const torch::Device device = policy_->device();
-  const auto on_device = [device](const auto& values, torch::Dtype dtype) {
-    return torch::tensor(values, dtype).to(device);
+std::vector<Microbatch> PolicyUpdate::Pack(absl::Span<const TrainingGroup> groups) const {
+  const bool every_response = objective_->traits().every_response;
+  const auto skip = [every_response](const TrainingResponse& response) {
+    return response.rejected || (!every_response && HasNoAdvantage(response));
   };
-  const TokenLogprobs current = ResponseLogprobs(*policy_, layout, options_.temperature);
-  const ObjectiveInputs inputs{.logprobs_T = current.logprobs_N,
-                               .old_logprobs_T = on_device(old_logprobs, torch::kFloat32),
-                               .advantages_T = on_device(advantages, torch::kFloat32),
-                               .entropy_T = current.entropy_N,
-                               .response_T = on_device(layout.response_N, torch::kInt64),
-                               .num_responses = num_responses};
-  const ObjectiveOutputs outputs = objective_->Evaluate(inputs);
-  const torch::Tensor loss = (outputs.loss_T * on_device(token_weights, torch::kFloat32)).sum();
+  return PackMicrobatches(SizesOf(groups, skip), options_.micro_batch_tokens);
+}
+
+std::unique_ptr<PolicyObjective> PolicyUpdate::BindObjective(absl::Span<const TrainingGroup> groups,
+                                                             const std::vector<Microbatch>& microbatches) const {
+  if (microbatches.empty()) return nullptr;
+  torch::NoGradGuard no_grad;
+  std::vector<ObjectiveInputs> parts;
+  for (const Microbatch& microbatch : microbatches) {
+    const TokenLogprobs current = ResponseLogprobs(*policy_, LayoutOf(groups, microbatch), options_.temperature);
+    ObjectiveInputs& part = parts.emplace_back(InputsOf(groups, microbatch, current, objective_->traits()));
+    part.key_T = KeysOf(groups, microbatch).to(policy_->device());
+  }
+  return objective_->BoundTo(Concatenate(parts));
+}
+
+PolicyUpdate::MicrobatchLoss PolicyUpdate::Backward(const PolicyObjective& objective,
+                                                    absl::Span<const TrainingGroup> groups,
+                                                    const Microbatch& microbatch,
+                                                    const std::vector<std::vector<double>>& weights,
+                                                    int64_t first_token) {
+  const TokenLogprobs current = ResponseLogprobs(*policy_, LayoutOf(groups, microbatch), options_.temperature);
+  current.logprobs_N.retain_grad();
+  ObjectiveInputs inputs = InputsOf(groups, microbatch, current, objective.traits());
+  inputs.first_token = first_token;
+  const ObjectiveOutputs outputs = objective.Evaluate(inputs);
+  const torch::Tensor loss = (outputs.loss_T * LossWeights(groups, microbatch, weights).to(policy_->device())).sum();
   loss.backward();
-  return {loss.item<double>(), MeasurePolicy(inputs, outputs, objective_->clip_bounds())};
+  return {loss.item<double>(),
+          MeasurePolicy(inputs, outputs, current.logprobs_N.grad(), objective.traits().log_ratio_limit)};
 }
 
 }  // namespace maspo

@@ -20,8 +20,9 @@ namespace maspo {
 //   AdamW
 //
 // The loss of a mini-batch is a sum over tokens with weights fixed beforehand, so it and its gradient do not depend on
-// how the mini-batch is split into micro-batches. Responses with advantage 0 have no gradient under any objective here;
-// their forward is skipped, and the metrics of an update cover the others.
+// how the mini-batch is split into micro-batches. An objective that decides over the whole mini-batch is first bound to
+// it, by a forward without gradient over all micro-batches. Responses whose advantages are all 0 are left out, unless
+// the objective has a use for them; the metrics of an update cover the others.
 //
 // Not thread-safe. LibTorch errors are thrown as c10::Error.
 class PolicyUpdate {
@@ -33,8 +34,9 @@ class PolicyUpdate {
     int64_t max_response_tokens = 0;  // Only for the aggregation that divides by it.
   };
 
+  // `reference` is the frozen policy, for objectives that ask for one. All outlive the update.
   PolicyUpdate(const Options& options, Transformer* policy, AdamW* optimizer,
-               std::unique_ptr<PolicyObjective> objective);
+               std::unique_ptr<PolicyObjective> objective, const Transformer* reference = nullptr);
 
   // What the current policy says about sampled tokens, over all of them.
   struct LogprobStatistics {
@@ -45,6 +47,9 @@ class PolicyUpdate {
   };
   // Fills old_logprobs of every response with the current weights' log-probabilities.
   LogprobStatistics RecomputeOldLogprobs(std::vector<TrainingGroup>& groups) const;
+
+  // Fills reference_logprobs where the objective asks for them.
+  void ComputeReferenceLogprobs(std::vector<TrainingGroup>& groups) const;
 
   struct Result {
     double loss = 0;
@@ -60,14 +65,23 @@ class PolicyUpdate {
     double loss = 0;
     PolicyMetrics metrics;
   };
+  std::vector<Microbatch> Pack(absl::Span<const TrainingGroup> groups) const;
+  // Visits all responses with the log-probabilities that `model` gives them: visit(response, logprobs [R]). Returns the
+  // sum of the entropies of all tokens.
+  template <typename Visit>
+  double ScoreResponses(const Transformer& model, std::vector<TrainingGroup>& groups, Visit visit) const;
+  std::unique_ptr<PolicyObjective> BindObjective(absl::Span<const TrainingGroup> groups,
+                                                 const std::vector<Microbatch>& microbatches) const;
   // Adds the gradient of one micro-batch. `weights` are per group, per response.
-  MicrobatchLoss Backward(absl::Span<const TrainingGroup> groups, const Microbatch& microbatch,
-                          const std::vector<std::vector<double>>& weights);
+  MicrobatchLoss Backward(const PolicyObjective& objective, absl::Span<const TrainingGroup> groups,
+                          const Microbatch& microbatch, const std::vector<std::vector<double>>& weights,
+                          int64_t first_token);
 
   const Options options_;
   Transformer* const policy_;
   AdamW* const optimizer_;
   const std::unique_ptr<PolicyObjective> objective_;
+  const Transformer* const reference_;
 };
 
 }  // namespace maspo

@@ -69,7 +69,7 @@ class SupervisedTrainerTest : public ::testing::Test {
       TrainingResponse& response = group.responses.emplace_back();
       response.token_ids = {first + 2, first + 3, first + 4};
       response.old_logprobs.assign(3, 0.0f);
-      response.advantage = 1;
+      response.advantages.assign(3, 1.0f);
     }
     return data;
   }
