@@ -15,7 +15,8 @@ constexpr double kLargest = 20;
 }  // namespace
 
 LogRatioHistogram LogRatioHistogram::Of(const torch::Tensor& log_ratio_T) {
-  const auto d_T = torch::clamp(log_ratio_T.detach().to(torch::kDouble), -kLargest, kLargest);
+  const auto limited_T = torch::clamp(log_ratio_T.detach().to(torch::kDouble), -kLargest, kLargest);
+  const auto d_T = limited_T.masked_select(limited_T == limited_T);
   const auto side_T = torch::round(kBinsPerFactorE * torch::log1p(d_T.abs() / kFinest)) * torch::sign(d_T);
   const auto bins_T = torch::clamp(side_T + kSideBins, 0, kBins - 1).to(torch::kLong);
   const auto counts = torch::bincount(bins_T, /*weights=*/{}, /*minlength=*/kBins).cpu();

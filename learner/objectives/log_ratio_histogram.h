@@ -8,7 +8,8 @@
 namespace maspo {
 
 // How often which log-ratio d occurred, for quantiles that add up over micro-batches and ranks. Bins are narrow around
-// 0 and grow with |d|: a quantile is right to 1 % of |d|, or 1e-8. d beyond +-20 counts in the outermost bins.
+// 0 and grow with |d|: a quantile is right to 1 % of |d|, or 1e-8. d beyond +-20 counts in the outermost bins, and NaN
+// not at all.
 class LogRatioHistogram {
  public:
   static LogRatioHistogram Of(const torch::Tensor& log_ratio_T);

@@ -15,17 +15,15 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(ObjectiveGoldensTest, EveryReferenceCaseOfKnownObjectivesPasses) {
+TEST(ObjectiveGoldensTest, EveryReferenceCasePasses) {
   const auto folder = SharedFile("data/objectives");
   if (!folder) GTEST_SKIP() << "the shared reference cases are not here";
   std::ostringstream report;
   const auto tally = RunGoldens(*folder, report);
   ASSERT_TRUE(tally.ok()) << tally.status();
   EXPECT_EQ(tally->failed, 0) << report.str();
-  EXPECT_GE(tally->passed, 20);
-  for (const char* id : {"passed  maspo-dev-7", "passed  grpo_clip-dev-6", "passed  adv_grpo-dev-7"}) {
-    EXPECT_THAT(report.str(), HasSubstr(id));
-  }
+  EXPECT_EQ(tally->unknown, 0);
+  EXPECT_EQ(tally->passed, 165);
 }
 
 // A checker that cannot fail proves nothing: each expected number of a case, altered beyond its tolerance, is noticed.

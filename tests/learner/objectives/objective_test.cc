@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "learner/objectives/grpo_clip.h"
 #include "learner/objectives/maspo.h"
@@ -14,10 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 
-bool AllClose(const torch::Tensor& a, const torch::Tensor& b, double relative = 1e-5) {
-  return torch::allclose(a, b, relative, 1e-7);
-}
-
 // Gates F of tokens.
 std::vector<float> Gates(const PolicyObjective& objective, const std::vector<Token>& tokens) {
   const torch::Tensor gate_T = objective.Evaluate(InputsOf(tokens)).gate_T;
@@ -25,38 +22,63 @@ std::vector<float> Gates(const PolicyObjective& objective, const std::vector<Tok
 }
 
 class EveryObjectiveTest : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Names, EveryObjectiveTest, testing::Values("maspo", "grpo_clip"));
+INSTANTIATE_TEST_SUITE_P(Names, EveryObjectiveTest, testing::ValuesIn(kAllObjectives));
 
-TEST_P(EveryObjectiveTest, OnPolicyItIsThePlainPolicyGradient) {
-  ObjectiveInputs in = RandomInputs(200, 1);
-  in.logprobs_T = in.old_logprobs_T.clone().requires_grad_();
-  const ObjectiveOutputs out = ObjectiveNamed(GetParam())->Evaluate(in);
-  EXPECT_TRUE(AllClose(GradientOf(out.loss_T, in), -in.advantages_T));
-  EXPECT_TRUE(torch::all(out.gate_T == 1).item<bool>());
-  EXPECT_FALSE(torch::any(out.gated_T).item<bool>());
+// Without what reshapes advantages or picks tokens, which acts on-policy too.
+v1::ObjectiveConfig PlainOnPolicy(const std::string& name) {
+  v1::ObjectiveConfig config = Named(name);
+  if (name == "adv_reweighting" || name == "entropy_adv") config.set_alpha(0);
+  if (name == "clip_cov") config.set_cov_low(1e9), config.set_cov_high(2e9);
+  return config;
 }
 
-TEST_P(EveryObjectiveTest, ItsGradientIsGateTimesRatioTimesAdvantage) {
-  const ObjectiveInputs in = RandomInputs(1000, 2);
+TEST_P(EveryObjectiveTest, WithOneOnPolicyUpdateItIsThePlainPolicyGradient) {
+  ObjectiveInputs in = RandomResponses({40, 0, 1, 25, 60}, 1);
+  in.logprobs_T = in.old_logprobs_T.clone().requires_grad_();
+  const ObjectiveOutputs out = (*MakeObjective(PlainOnPolicy(GetParam())))->Evaluate(in);
+  EXPECT_TRUE(AllClose(GradientOf(out.loss_T, in), -in.advantages_T));
+  EXPECT_TRUE(torch::all(out.gate_T == 1).item<bool>());
+}
+
+TEST_P(EveryObjectiveTest, RatiosFarOutAndBelowFloatRangeStayFinite) {
+  ObjectiveInputs in = RandomTokens(10, 3);
+  in.old_logprobs_T = torch::tensor({-30.f, -0.f, -20.f, -1e-8f, -100.f, -1.f, -50.f, -80.f, -5.f, -25.f});
+  in.logprobs_T = torch::tensor({-0.f, -30.f, -1e-8f, -20.f, -1.f, -100.f, -80.f, -50.f, -25.f, -5.f}).requires_grad_();
+  const ObjectiveOutputs out = ObjectiveNamed(GetParam())->Evaluate(in);
+  EXPECT_TRUE(torch::all(torch::isfinite(out.loss_T)).item<bool>());
+  EXPECT_TRUE(torch::all(torch::isfinite(out.gate_T)).item<bool>());
+  EXPECT_TRUE(torch::all(torch::isfinite(GradientOf(out.loss_T, in))).item<bool>());
+}
+
+TEST_P(EveryObjectiveTest, AZeroVarianceGroupHasNoPolicyGradient) {
+  ObjectiveInputs in = RandomResponses({12, 5}, 8);
+  in.advantages_T = torch::zeros_like(in.advantages_T);
+  v1::ObjectiveConfig config = Named(GetParam());
+  if (config.name() == "kl_cov") config.set_kl_coef(0);
+  const ObjectiveOutputs out = (*MakeObjective(config))->Evaluate(in);
+  EXPECT_EQ(GradientOf(out.loss_T, in).abs().max().item<float>(), 0);
+}
+
+TEST_P(EveryObjectiveTest, AnEmptyResponseIsNoTrouble) {
+  const ObjectiveInputs in = RandomResponses({0, 7, 0}, 4);
+  const ObjectiveOutputs out = ObjectiveNamed(GetParam())->Evaluate(in);
+  EXPECT_EQ(out.loss_T.numel(), 7);
+  EXPECT_TRUE(torch::all(torch::isfinite(GradientOf(out.loss_T, in))).item<bool>());
+}
+
+// The objectives whose gate is a factor on a token's own ratio.
+class TokenObjectiveTest : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Names, TokenObjectiveTest,
+                         testing::Values("maspo", "grpo_clip", "clip_higher", "dac", "bapo", "sapo_paper", "cispo",
+                                         "gppo", "ce_gppo", "aspo"));
+
+TEST_P(TokenObjectiveTest, ItsGradientIsGateTimesRatioTimesAdvantage) {
+  const ObjectiveInputs in = RandomTokens(1000, 2);
   const ObjectiveOutputs out = ObjectiveNamed(GetParam())->Evaluate(in);
   const auto ratio_T = torch::exp(in.logprobs_T.detach() - in.old_logprobs_T);
   EXPECT_TRUE(AllClose(GradientOf(out.loss_T, in), -out.gate_T * ratio_T * in.advantages_T));
   EXPECT_TRUE(torch::all(out.gated_T.logical_or(out.gate_T == 1)).item<bool>())
       << "F differs from 1 only where it acts";
-}
-
-TEST_P(EveryObjectiveTest, ExtremeRatiosStayFinite) {
-  ObjectiveInputs in = RandomInputs(8, 3);
-  in.old_logprobs_T = torch::tensor({-30.f, -0.f, -20.f, -1e-8f, -100.f, -1.f, -50.f, -80.f});
-  in.logprobs_T = torch::tensor({-0.f, -30.f, -1e-8f, -20.f, -1.f, -100.f, -80.f, -50.f}).requires_grad_();
-  const ObjectiveOutputs out = ObjectiveNamed(GetParam())->Evaluate(in);
-  EXPECT_TRUE(torch::all(torch::isfinite(out.loss_T)).item<bool>());
-  EXPECT_TRUE(torch::all(torch::isfinite(GradientOf(out.loss_T, in))).item<bool>());
-}
-
-TEST_P(EveryObjectiveTest, NoTokenIsNoTrouble) {
-  const ObjectiveInputs in = RandomInputs(0, 4);
-  EXPECT_EQ(ObjectiveNamed(GetParam())->Evaluate(in).loss_T.numel(), 0);
 }
 
 TEST(MaspoObjectiveTest, GateIsOneWhenTheStepMovesAgainstItsAdvantage) {
@@ -98,30 +120,36 @@ TEST(MaspoObjectiveTest, TheGatedPositiveRatioPeaksAt134AtSigmaOne) {
   EXPECT_NEAR(at, (1 + std::sqrt(5.0)) / 2, 2e-3);
 }
 
+TEST(MaspoObjectiveTest, TheGateOpensAsTheProbabilityFalls) {
+  const MaspoObjective maspo({.alpha = 0.3, .mass_cap = std::numeric_limits<double>::infinity()});
+  double previous = 0;
+  for (const double probability : {0.9, 0.1, 1e-3, 1e-6, 1e-12}) {
+    const double gate = Gates(maspo, {{.old_probability = probability, .ratio = 2}})[0];
+    EXPECT_GT(gate, previous);
+    previous = gate;
+  }
+  EXPECT_NEAR(previous, 1, 1e-6);
+}
+
+TEST(MaspoObjectiveTest, TheOptionalBoundEndsTheLossOfNegativeTokens) {
+  const std::vector<Token> tokens = {{.ratio = 2.9, .advantage = -1}, {.ratio = 4, .advantage = -1}, {.ratio = 4}};
+  const ObjectiveInputs in = InputsOf(tokens);
+  const ObjectiveOutputs unbounded = MaspoObjective({}).Evaluate(in);
+  EXPECT_NEAR(unbounded.loss_T[1].item<float>(), 4, 1e-5);
+  EXPECT_FALSE(torch::any(unbounded.bounded_T).item<bool>()) << "off by default";
+  const ObjectiveOutputs out = MaspoObjective({.dual_clip = 3}).Evaluate(in);
+  EXPECT_NEAR(out.loss_T[0].item<float>(), 2.9, 1e-5);
+  EXPECT_NEAR(out.loss_T[1].item<float>(), 3, 1e-6);
+  EXPECT_EQ(GradientOf(out.loss_T, in)[1].item<float>(), 0);
+  EXPECT_EQ(GradientOf(out.loss_T, in)[2].item<float>(), GradientOf(unbounded.loss_T, in)[2].item<float>());
+  EXPECT_TRUE(torch::equal(out.bounded_T, torch::tensor({false, true, false})));
+}
+
 TEST(MaspoObjectiveTest, AdvantagesAtThePoleOfTheRiskTermAreHarmless) {
   // 1 / (1 - beta_low A) is infinite at A = 1 / beta_low > 0, where it is not used.
   const ObjectiveInputs in = InputsOf({{.ratio = 1.5, .advantage = 1 / 0.03}, {.ratio = 1.5, .advantage = 100}});
   const ObjectiveOutputs out = MaspoObjective({}).Evaluate(in);
   EXPECT_TRUE(torch::all(torch::isfinite(GradientOf(out.loss_T, in))).item<bool>());
-}
-
-// The surrogate as it is written, with min, max and clip, differentiated by autograd.
-torch::Tensor LiteralClipLoss(const ObjectiveInputs& in, double low, double high, double dual) {
-  const auto ratio_T = torch::exp(in.logprobs_T - in.old_logprobs_T);
-  const auto s_T =
-      torch::minimum(ratio_T * in.advantages_T, torch::clamp(ratio_T, 1 - low, 1 + high) * in.advantages_T);
-  const auto dual_T = torch::maximum(s_T, dual * in.advantages_T);
-  return -torch::where(in.advantages_T < 0, dual_T, s_T);
-}
-
-TEST(GrpoClipObjectiveTest, EqualsTheWrittenFormulaAndItsAutomaticGradient) {
-  const ObjectiveInputs in = RandomInputs(2000, 5);
-  const GrpoClipObjective clip({.clip_low = 0.2, .clip_high = 0.28, .dual_clip = 1.7});
-  const ObjectiveOutputs out = clip.Evaluate(in);
-  const torch::Tensor literal_T = LiteralClipLoss(in, 0.2, 0.28, 1.7);
-  EXPECT_TRUE(AllClose(out.loss_T, literal_T));
-  EXPECT_TRUE(AllClose(GradientOf(out.loss_T, in), GradientOf(literal_T, in)));
-  EXPECT_GT(out.gated_T.sum().item<int64_t>(), 100);
 }
 
 TEST(GrpoClipObjectiveTest, ClipsOnlyOnTheSideTheAdvantagePushesTo) {
@@ -134,32 +162,64 @@ TEST(GrpoClipObjectiveTest, ClipsOnlyOnTheSideTheAdvantagePushesTo) {
       testing::ElementsAre(0, 1, 0));
 }
 
+std::string Refusal(const v1::ObjectiveConfig& config) { return std::string(MakeObjective(config).status().message()); }
+
 TEST(MakeObjectiveTest, RefusesWhatTheObjectiveWouldIgnore) {
   v1::ObjectiveConfig config;  // maspo by default
   EXPECT_TRUE(MakeObjective(config).ok());
   config.set_clip_low(0.1);
-  EXPECT_THAT(std::string(MakeObjective(config).status().message()),
-              testing::AllOf(HasSubstr("learner.objective.clip_low"), HasSubstr("sigma_base")));
+  EXPECT_THAT(Refusal(config), testing::AllOf(HasSubstr("learner.objective.clip_low"), HasSubstr("sigma_base")));
   config.set_name("grpo_clip");
   EXPECT_TRUE(MakeObjective(config).ok());
   config.set_alpha(0.3);
-  EXPECT_THAT(std::string(MakeObjective(config).status().message()), HasSubstr("learner.objective.alpha"));
+  EXPECT_THAT(Refusal(config), HasSubstr("learner.objective.alpha"));
+  v1::ObjectiveConfig sapo = Named("sapo");
+  sapo.set_gating("unilateral");
+  EXPECT_THAT(Refusal(sapo), HasSubstr("learner.objective.gating"));
+  v1::ObjectiveConfig gspo = Named("gspo");
+  gspo.set_log_ratio_clamp(10);
+  EXPECT_THAT(Refusal(gspo), HasSubstr("objective gspo has no such parameter (it has: clip_low, clip_high)"));
+  v1::ObjectiveConfig kl = Named("maspo");
+  kl.set_reference_kl_type("k1");
+  EXPECT_THAT(Refusal(kl), HasSubstr("no effect without"));
+}
+
+// Every field of ObjectiveConfig is a parameter of one objective at least, and each objective refuses all others.
+TEST(MakeObjectiveTest, EveryParameterBelongsToSomeObjective) {
+  const auto* descriptor = v1::ObjectiveConfig::descriptor();
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const auto* field = descriptor->field(i);
+    if (field->name() == "name") continue;
+    int owners = 0;
+    for (const char* name : kAllObjectives) {
+      v1::ObjectiveConfig config = Named(name);
+      if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING) {
+        config.GetReflection()->SetString(&config, field, "?");
+      } else {
+        config.GetReflection()->SetDouble(&config, field, 0.5);
+      }
+      owners += Refusal(config).find("has no such parameter") == std::string::npos;
+    }
+    EXPECT_GT(owners, 0) << field->name();
+  }
 }
 
 TEST(MakeObjectiveTest, RefusesUnknownNamesAndImpossibleValues) {
-  v1::ObjectiveConfig config;
-  config.set_name("ppo");
-  EXPECT_THAT(std::string(MakeObjective(config).status().message()), HasSubstr("known: maspo, grpo_clip"));
-  config.set_name("maspo");
+  EXPECT_THAT(Refusal(Named("ppo")), HasSubstr("known: adv_reweighting, aspo, bapo"));
+  v1::ObjectiveConfig config = Named("maspo");
   config.set_sigma_base(0);
-  EXPECT_THAT(std::string(MakeObjective(config).status().message()),
-              HasSubstr("sigma_base must be greater than 0, not 0"));
+  EXPECT_EQ(Refusal(config), "learner.objective.sigma_base must be greater than 0, not 0");
   config.set_sigma_base(std::nan(""));
   EXPECT_FALSE(MakeObjective(config).ok());
-  v1::ObjectiveConfig clip;
-  clip.set_name("grpo_clip");
+  v1::ObjectiveConfig clip = Named("grpo_clip");
   clip.set_dual_clip(1);
-  EXPECT_THAT(std::string(MakeObjective(clip).status().message()), HasSubstr("dual_clip"));
+  EXPECT_THAT(Refusal(clip), HasSubstr("dual_clip must be greater than 1"));
+  v1::ObjectiveConfig bapo = Named("bapo");
+  bapo.set_contribution("share");
+  EXPECT_THAT(Refusal(bapo), HasSubstr("known: paper, abs_share"));
+  bapo = Named("bapo");
+  bapo.set_b_plus(1.1);
+  EXPECT_THAT(Refusal(bapo), HasSubstr("b_plus must be at least 1.2"));
 }
 
 }  // namespace
