@@ -44,9 +44,10 @@ absl::Status CheckInput(const v1::RunConfig& config) {
   MASPO_RETURN_IF_ERROR(LoadPrompts(config.data().train(), config, *tokenizer).status());
   if (config.data().eval_size() > 0)
     MASPO_RETURN_IF_ERROR(LoadPrompts(config.data().eval(), config, *tokenizer).status());
-  MASPO_RETURN_IF_ERROR(MakeObjective(config.learner().objective()).status());
-  MASPO_RETURN_IF_ERROR(MakeGroupAdvantage(config.learner().advantage()).status());
-  MASPO_RETURN_IF_ERROR(UpdateOptions(config).status());
+  MASPO_ASSIGN_OR_RETURN(const auto objective, MakeObjective(config.learner().objective()));
+  MASPO_RETURN_IF_ERROR(TrainingAdvantage(config).status());
+  MASPO_RETURN_IF_ERROR(UpdateOptions(config, *objective).status());
+  MASPO_RETURN_IF_ERROR(LoopOptions(config).status());
   return LearningRateSchedule::Create(config.learner().optimizer(), static_cast<int64_t>(config.run().steps()))
       .status();
 }

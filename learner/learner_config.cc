@@ -5,7 +5,7 @@
 
 namespace maspo {
 
-TrainingLoop::Options LoopOptions(const v1::RunConfig& config) {
+absl::StatusOr<TrainingLoop::Options> LoopOptions(const v1::RunConfig& config) {
   TrainingLoop::Options options;
   options.total_steps = config.run().steps();
   options.prompts_per_step = config.rollout().prompts_per_step();
@@ -16,15 +16,42 @@ TrainingLoop::Options LoopOptions(const v1::RunConfig& config) {
   options.eval_interval = config.run().eval_interval();
   options.checkpoint_interval = config.run().checkpoint_interval();
   options.stall_timeout = absl::Seconds(config.run().stall_seconds());
+  options.dynamic_sampling = config.learner().dynamic_sampling();
+  options.overlong_penalty = {.max_tokens = config.rollout().max_new_tokens(),
+                              .cache_tokens = config.reward().overlong_cache_tokens()};
+  if (options.overlong_penalty.cache_tokens > options.overlong_penalty.max_tokens) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("reward.overlong_cache_tokens is ", config.reward().overlong_cache_tokens(),
+                     ", more than rollout.max_new_tokens, which is ", config.rollout().max_new_tokens()));
+  }
+  MASPO_ASSIGN_OR_RETURN(options.behavior_correction, BehaviorCorrection::Make(config.learner().behavior_correction()));
+  if (!options.behavior_correction.is_off() && !options.recompute_old_logprobs) {
+    return absl::InvalidArgumentError(
+        "learner.behavior_correction needs learner.old_logprobs: recompute; as it is, the old log-probabilities are "
+        "the "
+        "sampler's own");
+  }
   return options;
 }
 
-absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config) {
+absl::StatusOr<std::unique_ptr<AdvantageEstimator>> TrainingAdvantage(const v1::RunConfig& config) {
+  MASPO_ASSIGN_OR_RETURN(auto estimator, MakeAdvantageEstimator(config.learner().advantage()));
+  if (!estimator->needs_baselines()) return estimator;
+  return absl::InvalidArgumentError(
+      absl::StrCat("learner.advantage.name: ", config.learner().advantage().name(),
+                   " compares with the reward of a greedy response to every prompt, which rollout workers do not "
+                   "sample; use rloo, or another estimator that compares the responses of a group"));
+}
+
+absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config, const PolicyObjective& objective) {
   PolicyUpdate::Options options;
   options.temperature = config.rollout().temperature();
   options.micro_batch_tokens = config.learner().micro_batch_tokens();
   options.max_response_tokens = config.rollout().max_new_tokens();
-  MASPO_ASSIGN_OR_RETURN(options.aggregation, ParseLossAggregation(config.learner().loss_aggregation()));
+  options.aggregation = objective.traits().aggregation;
+  if (config.learner().has_loss_aggregation()) {
+    MASPO_ASSIGN_OR_RETURN(options.aggregation, ParseLossAggregation(config.learner().loss_aggregation()));
+  }
   return options;
 }
 

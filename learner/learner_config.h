@@ -17,8 +17,13 @@ namespace maspo {
 
 // From the run's configuration to each part's Options. Pure, apart from reading data sets.
 
-TrainingLoop::Options LoopOptions(const v1::RunConfig& config);
-absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config);
+// InvalidArgument: parameters out of range, or that do not fit together.
+absl::StatusOr<TrainingLoop::Options> LoopOptions(const v1::RunConfig& config);
+
+// InvalidArgument: as MakeAdvantageEstimator, and an estimator that needs what a run does not have.
+absl::StatusOr<std::unique_ptr<AdvantageEstimator>> TrainingAdvantage(const v1::RunConfig& config);
+
+absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config, const PolicyObjective& objective);
 PromptLeaser::Options LeaserOptions(const v1::RunConfig& config, const Tokenizer& tokenizer);
 Evaluator::Options EvaluationOptions(const v1::RunConfig& config, const Tokenizer& tokenizer);
 

@@ -86,9 +86,10 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
   if (config.data().eval_size() > 0) {
     MASPO_ASSIGN_OR_RETURN(held_out, LoadPrompts(config.data().eval(), config, *tokenizer));
   }
-  MASPO_ASSIGN_OR_RETURN(const auto advantage, MakeGroupAdvantage(config.learner().advantage()));
+  MASPO_ASSIGN_OR_RETURN(const auto advantage, TrainingAdvantage(config));
   MASPO_ASSIGN_OR_RETURN(auto objective, MakeObjective(config.learner().objective()));
-  MASPO_ASSIGN_OR_RETURN(const PolicyUpdate::Options update_options, UpdateOptions(config));
+  MASPO_ASSIGN_OR_RETURN(const PolicyUpdate::Options update_options, UpdateOptions(config, *objective));
+  MASPO_ASSIGN_OR_RETURN(const TrainingLoop::Options loop_options, LoopOptions(config));
   const v1::OptimizerConfig& optimizer_config = config.learner().optimizer();
   MASPO_ASSIGN_OR_RETURN(const auto learning_rate,
                          LearningRateSchedule::Create(optimizer_config, static_cast<int64_t>(config.run().steps())));
@@ -107,7 +108,13 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
   if (start.checkpoint) {
     MASPO_RETURN_IF_ERROR(CheckpointStore::LoadOptimizer(*start.checkpoint, *parameters, optimizer));
   }
-  PolicyUpdate update(update_options, &policy, &optimizer, std::move(objective));
+  std::optional<Transformer> reference;  // Frozen, in the run's model as it was given.
+  if (objective->traits().reference) {
+    MASPO_ASSIGN_OR_RETURN(const auto frozen,
+                           LoadWeights(config.model().path(), model, device, torch::kFloat32, /*trainable=*/false));
+    reference.emplace(model, frozen);
+  }
+  PolicyUpdate update(update_options, &policy, &optimizer, std::move(objective), reference ? &*reference : nullptr);
   MASPO_ASSIGN_OR_RETURN(RunJournal journal, RunJournal::Open({.run_dir = flags.run_dir,
                                                                .resume_step = start.state.step,
                                                                .tensorboard = config.metrics().tensorboard()},
@@ -151,20 +158,20 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
           {&prompt_service, &trajectory_service, &weight_service, &control_service}));
   MASPO_RETURN_IF_ERROR(role.notify_ready(server->address().ToString()));
 
-  TrainingLoop loop(LoopOptions(config), {.leaser = leaser.get(),
-                                          .buffer = &buffer,
-                                          .advantage = advantage.get(),
-                                          .policy = &policy,
-                                          .update = &update,
-                                          .optimizer = &optimizer,
-                                          .learning_rate = &learning_rate,
-                                          .publisher = publisher.get(),
-                                          .evaluator = evaluator ? &*evaluator : nullptr,
-                                          .ledger = ledger.get(),
-                                          .journal = &journal,
-                                          .checkpoints = &checkpoints,
-                                          .control = &control,
-                                          .stop = &role.stop});
+  TrainingLoop loop(loop_options, {.leaser = leaser.get(),
+                                   .buffer = &buffer,
+                                   .advantage = advantage.get(),
+                                   .policy = &policy,
+                                   .update = &update,
+                                   .optimizer = &optimizer,
+                                   .learning_rate = &learning_rate,
+                                   .publisher = publisher.get(),
+                                   .evaluator = evaluator ? &*evaluator : nullptr,
+                                   .ledger = ledger.get(),
+                                   .journal = &journal,
+                                   .checkpoints = &checkpoints,
+                                   .control = &control,
+                                   .stop = &role.stop});
   const absl::Status status = loop.Run(start.state);
 
   // Tell everybody that the run is over, then stop serving.

@@ -3,13 +3,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <random>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "learner/training_groups.h"
 #include "services/base/status_macros.h"
-#include "services/reward/verdict_name.h"
 
 namespace maspo {
 namespace {
@@ -53,7 +53,7 @@ absl::Status TrainingLoop::Run(RunState state) {
     Values row = std::move(carried);
     carried.clear();
     Stopwatch watch(row);
-    auto groups = AwaitGroups();
+    auto groups = AwaitGroups(row);
     watch.Lap("time/rollout_wait_s");
     if (absl::IsCancelled(groups.status())) {
       MASPO_RETURN_IF_ERROR(Checkpoint(state));
@@ -87,17 +87,32 @@ bool TrainingLoop::IsDue(uint64_t step, uint64_t interval) const {
   return step == options_.total_steps || (interval > 0 && step % interval == 0);
 }
 
-absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrainingLoop::AwaitGroups() {
-  const absl::Time give_up = absl::Now() + options_.stall_timeout;
-  while (true) {
-    const uint64_t waiting = parts_.buffer->stats().waiting;
-    const std::string awaited = absl::StrCat(waiting, " of ", options_.prompts_per_step, " groups");
+absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrainingLoop::AwaitGroups(Values& row) {
+  std::vector<v1::TrajectoryGroup> step;
+  uint64_t dropped = 0;
+  absl::Time give_up = absl::Now() + options_.stall_timeout;
+  while (step.size() < options_.prompts_per_step) {
+    const uint64_t ready = step.size() + parts_.buffer->stats().waiting;
+    const std::string awaited = absl::StrCat(ready, " of ", options_.prompts_per_step, " groups");
     parts_.control->SetPhase("rollout", awaited);
-    auto groups = parts_.buffer->TakeStep(options_.prompts_per_step, absl::Now() + absl::Milliseconds(500));
+    auto groups =
+        parts_.buffer->TakeStep(options_.prompts_per_step - step.size(), absl::Now() + absl::Milliseconds(500));
     if (parts_.stop->stop_requested()) return absl::CancelledError("stop requested");
-    if (!absl::IsDeadlineExceeded(groups.status())) return groups;
-    if (absl::Now() > give_up) return Stalled(awaited);
+    if (absl::IsDeadlineExceeded(groups.status())) {
+      if (absl::Now() > give_up) return Stalled(awaited);
+      continue;
+    }
+    MASPO_RETURN_IF_ERROR(groups.status());
+    if (options_.dynamic_sampling) {
+      const std::vector<std::string> ids = TakeOutZeroVariance(*groups);
+      MASPO_RETURN_IF_ERROR(parts_.leaser->OnDropped(ids, "zero_variance"));
+      dropped += ids.size();
+    }
+    if (!groups->empty()) give_up = absl::Now() + options_.stall_timeout;
+    std::move(groups->begin(), groups->end(), std::back_inserter(step));
   }
+  if (options_.dynamic_sampling) row["group/dropped_zero_variance"] = static_cast<double>(dropped);
+  return step;
 }
 
 absl::Status TrainingLoop::Stalled(const std::string& awaited) const {
@@ -116,27 +131,27 @@ absl::Status TrainingLoop::Stalled(const std::string& awaited) const {
   return absl::AbortedError(message);
 }
 
-absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunState& state, Values& row) {
-  const auto policy_version = static_cast<int64_t>(state.step);
-  const uint64_t step = state.step + 1;
-  Stopwatch watch(row);
-  std::vector<TrainingGroup> groups = ToTrainingGroups(taken, *parts_.advantage, policy_version, row);
-  row["queue/depth"] = static_cast<double>(parts_.buffer->stats().waiting);
-
-  parts_.control->SetPhase("old_logprobs", "");
+// Old log-probabilities of every token, and what is measured from them.
+void TrainingLoop::PrepareLogprobs(std::vector<TrainingGroup>& groups, Values& row) {
   const PolicyUpdate::LogprobStatistics logprobs = parts_.update->RecomputeOldLogprobs(groups);
+  row["policy/entropy"] = logprobs.entropy_mean;
+  row["mismatch/logprob_abs_mean"] = logprobs.mismatch_abs_mean;
+  row["mismatch/logprob_abs_max"] = logprobs.mismatch_abs_max;
   if (!options_.recompute_old_logprobs) {
     for (TrainingGroup& group : groups) {
       for (TrainingResponse& response : group.responses) response.old_logprobs = response.behavior_logprobs;
     }
   }
-  row["policy/entropy"] = logprobs.entropy_mean;
-  row["mismatch/logprob_abs_mean"] = logprobs.mismatch_abs_mean;
-  row["mismatch/logprob_abs_max"] = logprobs.mismatch_abs_max;
-  watch.Lap("time/old_logprobs_s");
+  parts_.update->ComputeReferenceLogprobs(groups);
+  if (options_.behavior_correction.is_off()) return;
+  const BehaviorCorrection::Statistics correction = options_.behavior_correction.Apply(absl::MakeSpan(groups));
+  row["mismatch/correction_mean"] = correction.weight_mean;
+  row["mismatch/truncated_fraction"] = correction.truncated_fraction;
+  row["mismatch/rejected_fraction"] = correction.rejected_fraction;
+}
 
-  parts_.control->SetPhase("update", "");
-  if (options_.shuffle) ShuffleGroups(groups, options_.seed, step);
+// One optimizer step for each mini-batch, in the order of the groups.
+void TrainingLoop::Update(const std::vector<TrainingGroup>& groups, uint64_t step, RunState& state, Values& row) {
   const double learning_rate = parts_.learning_rate->At(static_cast<int64_t>(step));
   PolicyMetrics metrics;
   double loss_sum = 0, grad_norm_sum = 0, grad_norm_max = 0;
@@ -158,20 +173,30 @@ absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunStat
     grad_norm_sum += result.grad_norm;
     grad_norm_max = std::max(grad_norm_max, result.grad_norm);
   }
-  const auto summary = metrics.Summary();
-  row["policy/gate_mean"] = summary.at("gate_mean");
-  row["policy/gated_fraction"] = summary.at("gated_frac");
-  row["policy/clip_fraction"] = summary.at("clip_frac");
-  row["policy/clip_fraction_lower"] = summary.at("clip_frac_lower");
-  row["policy/kl_old"] = summary.at("ppo_kl");
-  row["policy/abs_kl"] = summary.at("abs_kl");
-  row["policy/ratio_max"] = summary.at("ratio_max");
+  row.merge(metrics.Summary());
   row["optim/loss"] = loss_sum / updates;
   row["optim/grad_norm"] = grad_norm_sum / updates;
   row["optim/grad_norm_max"] = grad_norm_max;
   row["optim/learning_rate"] = learning_rate;
   row["optim/updates"] = static_cast<double>(parts_.optimizer->num_updates());
   row["optim/skipped_updates"] = static_cast<double>(state.skipped_updates);
+}
+
+absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunState& state, Values& row) {
+  const auto policy_version = static_cast<int64_t>(state.step);
+  const uint64_t step = state.step + 1;
+  Stopwatch watch(row);
+  std::vector<TrainingGroup> groups =
+      ToTrainingGroups(taken, *parts_.advantage, options_.overlong_penalty, policy_version, row);
+  row["queue/depth"] = static_cast<double>(parts_.buffer->stats().waiting);
+
+  parts_.control->SetPhase("old_logprobs", "");
+  PrepareLogprobs(groups, row);
+  watch.Lap("time/old_logprobs_s");
+
+  parts_.control->SetPhase("update", "");
+  if (options_.shuffle) ShuffleGroups(groups, options_.seed, step);
+  Update(groups, step, state, row);
   watch.Lap("time/update_s");
 
   parts_.control->SetPhase("publish", "");
@@ -229,61 +254,6 @@ absl::Status TrainingLoop::Checkpoint(const RunState& state) {
   saved.ledger_offset = parts_.ledger->offset();
   saved.prompt_cursor = parts_.ledger->counts().issued;
   return parts_.checkpoints->Save(saved, *parts_.policy, *parts_.optimizer);
-}
-
-std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups,
-                                            const GroupAdvantage& advantage, int64_t policy_version,
-                                            std::map<std::string, double>& row) {
-  std::vector<TrainingGroup> training;
-  double reward_sum = 0, reward_squares = 0, responses = 0, tokens = 0, longest = 0, truncated = 0, staleness = 0,
-         stalest = 0;
-  double zero_variance = 0, correct_sum = 0;
-  for (int verdict = v1::VERDICT_CORRECT; verdict <= v1::VERDICT_UNPARSABLE; ++verdict) {
-    row[absl::StrCat("verdict/", VerdictName(static_cast<v1::Verdict>(verdict)))] = 0;
-  }
-  for (const v1::TrajectoryGroup& group : groups) {
-    TrainingGroup& out = training.emplace_back();
-    out.group_id = group.group_id();
-    out.prompt.assign(group.prompt_token_ids().begin(), group.prompt_token_ids().end());
-    std::vector<double> rewards;
-    for (const v1::Trajectory& trajectory : group.trajectories()) {
-      TrainingResponse& response = out.responses.emplace_back();
-      response.token_ids.assign(trajectory.token_ids().begin(), trajectory.token_ids().end());
-      response.behavior_logprobs.assign(trajectory.behavior_logprobs().begin(), trajectory.behavior_logprobs().end());
-      rewards.push_back(trajectory.reward());
-
-      ++responses;
-      reward_sum += trajectory.reward();
-      reward_squares += double{trajectory.reward()} * trajectory.reward();
-      const auto length = static_cast<double>(trajectory.token_ids_size());
-      tokens += length;
-      longest = std::max(longest, length);
-      truncated += trajectory.finish_reason() == v1::FINISH_REASON_LENGTH;
-      correct_sum += trajectory.verdict() == v1::VERDICT_CORRECT;
-      row[absl::StrCat("verdict/", VerdictName(trajectory.verdict()))] += 1;
-      for (const v1::PolicyVersionRun& run : trajectory.version_runs()) {
-        const auto lag = static_cast<double>(policy_version - run.policy_version());
-        staleness += lag * run.num_tokens();
-        stalest = std::max(stalest, lag);
-      }
-    }
-    zero_variance += IsZeroVariance(rewards);
-    const std::vector<double> advantages = advantage.Compute(rewards);
-    for (size_t i = 0; i < advantages.size(); ++i) out.responses[i].advantage = advantages[i];
-  }
-  const double reward_mean = reward_sum / responses;
-  row["reward/mean"] = reward_mean;
-  row["reward/std"] = std::sqrt(std::max(0.0, reward_squares / responses - reward_mean * reward_mean));
-  row["reward/accuracy"] = correct_sum / responses;
-  row["response/count"] = responses;
-  row["response/tokens"] = tokens;
-  row["response/length_mean"] = tokens / responses;
-  row["response/length_max"] = longest;
-  row["response/truncated_fraction"] = truncated / responses;
-  row["rollout/staleness_mean"] = tokens > 0 ? staleness / tokens : 0;
-  row["rollout/staleness_max"] = stalest;
-  row["group/zero_variance_fraction"] = zero_variance / static_cast<double>(groups.size());
-  return training;
 }
 
 }  // namespace maspo

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "learner/advantage/group_advantage.h"
+#include "learner/advantage/advantage_estimator.h"
+#include "learner/advantage/overlong_penalty.h"
 #include "learner/buffer/trajectory_buffer.h"
 #include "learner/checkpoint/checkpoint.h"
 #include "learner/control/run_control.h"
@@ -17,6 +18,7 @@
 #include "learner/metrics/run_journal.h"
 #include "learner/prompts/prompt_leaser.h"
 #include "learner/publish/weight_publisher.h"
+#include "learner/update/behavior_correction.h"
 #include "learner/update/learning_rate.h"
 #include "learner/update/policy_update.h"
 #include "services/base/stop_signal.h"
@@ -42,8 +44,11 @@ class TrainingLoop {
     uint64_t seed = 0;
     bool shuffle = true;                 // Order of groups within a step.
     bool recompute_old_logprobs = true;  // False: the sampler's log-probabilities are the old ones.
-    uint64_t eval_interval = 0;          // 0 = before and after the run.
-    uint64_t checkpoint_interval = 0;    // 0 = at the end.
+    bool dynamic_sampling = false;       // Groups without variance are dropped and replaced.
+    OverlongPenalty overlong_penalty;
+    BehaviorCorrection behavior_correction;
+    uint64_t eval_interval = 0;        // 0 = before and after the run.
+    uint64_t checkpoint_interval = 0;  // 0 = at the end.
     absl::Duration stall_timeout = absl::Minutes(10);
   };
 
@@ -51,7 +56,7 @@ class TrainingLoop {
   struct Parts {
     PromptLeaser* leaser;
     TrajectoryBuffer* buffer;
-    const GroupAdvantage* advantage;
+    const AdvantageEstimator* advantage;
     Transformer* policy;
     PolicyUpdate* update;
     AdamW* optimizer;
@@ -73,8 +78,10 @@ class TrainingLoop {
  private:
   using Values = std::map<std::string, double>;
 
-  absl::StatusOr<std::vector<v1::TrajectoryGroup>> AwaitGroups();
+  absl::StatusOr<std::vector<v1::TrajectoryGroup>> AwaitGroups(Values& row);
   absl::Status Train(std::vector<v1::TrajectoryGroup> groups, RunState& state, Values& row);
+  void PrepareLogprobs(std::vector<TrainingGroup>& groups, Values& row);
+  void Update(const std::vector<TrainingGroup>& groups, uint64_t step, RunState& state, Values& row);
   absl::Status Publish(int64_t policy_version);
   absl::Status Evaluate(const RunState& state, Values& row);
   absl::Status Checkpoint(const RunState& state);
@@ -84,10 +91,5 @@ class TrainingLoop {
   const Options options_;
   const Parts parts_;
 };
-
-// The groups as the update wants them, with advantages; `row` gets what the trajectories say about rewards and lengths.
-std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups,
-                                            const GroupAdvantage& advantage, int64_t policy_version,
-                                            std::map<std::string, double>& row);
 
 }  // namespace maspo
