@@ -20,6 +20,7 @@ void AddGenerateCommand(CLI::App& maspo, CommandBody& run);
 void AddScoreCommand(CLI::App& maspo, CommandBody& run);
 void AddEvalCommand(CLI::App& maspo, CommandBody& run);
 void AddVerifyCommand(CLI::App& maspo, CommandBody& run);
+void AddExtractCommand(CLI::App& maspo, CommandBody& run);
 void AddLedgerCommand(CLI::App& maspo, CommandBody& run);
 
 }  // namespace maspo

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   maspo::AddScoreCommand(app, run);
   maspo::AddEvalCommand(app, run);
   maspo::AddVerifyCommand(app, run);
+  maspo::AddExtractCommand(app, run);
   maspo::AddLedgerCommand(app, run);
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = maspo::CatchExceptions(run);

@@ -13,6 +13,17 @@ if(MASPO_TESTS)
   include(GoogleTest)
 endif()
 
+# Exact and ball arithmetic of answers. FLINT 3 contains Arb; with FLINT 2 it is a library of its own.
+find_library(MASPO_FLINT flint REQUIRED)
+find_library(MASPO_ARB NAMES flint-arb arb)
+find_library(MASPO_GMP gmp REQUIRED)
+add_library(maspo_flint INTERFACE)
+target_link_libraries(maspo_flint INTERFACE ${MASPO_FLINT})
+if(MASPO_ARB)
+  target_link_libraries(maspo_flint INTERFACE ${MASPO_ARB})
+endif()
+target_link_libraries(maspo_flint INTERFACE ${MASPO_GMP})
+
 add_library(maspo_xxhash INTERFACE)
 target_link_libraries(maspo_xxhash INTERFACE xxhash)
 

@@ -10,70 +10,62 @@ namespace maspo {
 namespace {
 
 constexpr std::string_view kAnswer = "answer";
-constexpr std::string_view kHashes = "####";
-constexpr size_t kIsWindow = 100;  // Bytes from an anchor to its "is".
+constexpr std::string_view kFinal = "final ";
+constexpr size_t kIsWindow = 100;  // Characters from an anchor to its "is".
 
 bool MatchesAt(std::string_view text, size_t at, std::string_view lower_case_word) {
   return StartsWithIgnoreCase(text.substr(std::min(at, text.size())), lower_case_word);
 }
 
-// Skips blanks and the stars and underscores of markdown.
-size_t SkipEmphasis(std::string_view text, size_t at) {
-  while (at < text.size() && Contains(" \t*_", text[at])) ++at;
-  return at;
-}
-
-void AppendAnswerAnchors(std::string_view text, size_t at, std::vector<Anchor>& anchors) {
-  static constexpr std::string_view kFinal = "final ";
-  const size_t after = at + kAnswer.size();
-  if (at >= kFinal.size() && MatchesAt(text, at - kFinal.size(), kFinal)) {
-    anchors.push_back({Anchor::Kind::kFinalAnswer, after});
-  }
-  const size_t next = SkipEmphasis(text, after);
-  if (next < text.size() && text[next] == ':') {
-    const size_t begin = text.find_first_not_of(" \t\r\n*_", next + 1);
-    anchors.push_back({Anchor::Kind::kAnswerColon, std::min(begin, text.size())});
-  } else {
-    anchors.push_back({Anchor::Kind::kAnswer, after});
-  }
-}
-
 }  // namespace
 
 std::vector<Anchor> FindAnchors(std::string_view text, WorkBudget& budget) {
-  std::vector<Anchor> anchors;
-  static constexpr ByteSet kProbes("wW#");  // The rarest letters of the two phrases.
-  const size_t w = kAnswer.find('w');
+  static constexpr ByteSet kProbes("wW");  // The rarest letter of the word.
+  static constexpr size_t kProbe = kAnswer.find('w');
+  std::vector<Anchor> anchors;  // From the last to the first.
   for (size_t i = kProbes.FindLast(text, text.size()); i != std::string_view::npos && anchors.size() < kMaxAnchors;
        i = kProbes.FindLast(text, i)) {
     if (!budget.Spend()) break;
-    if (text[i] != '#') {
-      if (i >= w && MatchesAt(text, i - w, kAnswer)) AppendAnswerAnchors(text, i - w, anchors);
-    } else if (text.substr(0, i + 1).ends_with(kHashes)) {
-      anchors.push_back({Anchor::Kind::kHashes, SkipEmphasis(text, i + 1)});
-      i -= kHashes.size() - 1;
-    }
+    if (i < kProbe || !MatchesAt(text, i - kProbe, kAnswer)) continue;
+    const size_t begin = i - kProbe, end = begin + kAnswer.size();
+    const bool is_final = begin >= kFinal.size() && MatchesAt(text, begin - kFinal.size(), kFinal);
+    anchors.push_back({end, is_final, end < text.size() && text[end] == ':'});
   }
+  std::reverse(anchors.begin(), anchors.end());
   return anchors;
 }
 
 std::vector<size_t> PositionsAfterIs(std::string_view text, const Anchor& anchor) {
-  static constexpr std::string_view kIs = " is";
   std::vector<size_t> positions;
-  const size_t line_end = std::min(text.find('\n', anchor.end), text.size());
-  const size_t last = std::min(line_end, anchor.end + kIsWindow);
-  for (size_t is = text.find(kIs, anchor.end); is < last; is = text.find(kIs, is + 1)) {
-    size_t begin = is + kIs.size();
-    if (begin < text.size() && absl::ascii_isalnum(text[begin])) continue;  // " isosceles"
-    if (begin < text.size() && text[begin] == ':') ++begin;
-    positions.push_back(SkipEmphasis(text, begin));
+  const size_t last = SkipCharacters(text, anchor.end, kIsWindow);
+  for (size_t is = text.find("is", anchor.end); is != std::string_view::npos && is <= last + 1;
+       is = text.find("is", is + 1)) {
+    if (!absl::ascii_isspace(text[is - 1])) continue;
+    const size_t begin = is + 2;
+    positions.push_back(begin + (begin < text.size() && text[begin] == ':'));
   }
   return positions;
 }
 
+size_t PositionAfterFinalAnswerIs(std::string_view text, const Anchor& anchor) {
+  if (!anchor.is_final || !MatchesAt(text, anchor.end, " is")) return std::string_view::npos;
+  const size_t begin = anchor.end + 3;
+  return begin + (begin < text.size() && text[begin] == ':');
+}
+
 bool IHopeFollows(std::string_view text, size_t answer_end) {
-  const size_t next = text.find_first_not_of(". *", answer_end);
-  return next != std::string_view::npos && MatchesAt(text, next, "i hope");
+  std::string_view rest = text.substr(std::min(answer_end, text.size()));
+  Consume(rest, ".");
+  if (!rest.empty() && absl::ascii_isspace(rest[0])) rest.remove_prefix(1);
+  return rest.starts_with("I hope");
+}
+
+size_t SkipCharacters(std::string_view text, size_t at, size_t count) {
+  for (; count > 0 && at < text.size(); --count) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  }
+  return at;
 }
 
 }  // namespace maspo

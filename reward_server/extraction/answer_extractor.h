@@ -7,65 +7,85 @@
 #include <vector>
 
 #include "reward_server/extraction/anchors.h"
-#include "reward_server/extraction/math_span.h"
-#include "reward_server/verification/latex_lexer.h"
+#include "reward_server/extraction/environments.h"
+#include "reward_server/extraction/plain_numbers.h"
 #include "reward_server/work_budget.h"
 
 namespace maspo {
 
-struct ExtractedAnswer {
-  std::string text;
+// What is looked for in a text, and in which order.
+struct ExtractionOptions {
+  bool latex = true;                      // Mathematics in dollars, brackets and boxes.
+  bool plain = true;                      // Numbers and arithmetic in prose.
+  std::vector<std::string> choices = {};  // Allowed answers in words; empty: none are looked for.
+  bool lowercase_choices = true;
+  int boxed_priority = 50;  // 0, 50 or 100: with the level of that number below. -1: boxes do not count.
+};
+
+// What the final answer of a response may be.
+struct Candidate {
+  enum class Notation { kLatex, kPlain, kChoice };
+  struct Part {
+    std::string text;
+    bool is_percent = false;
+  };
   Notation notation = Notation::kLatex;
-  std::string_view found_by;  // "boxed", "final answer is", ...: the level below; a literal.
+  std::vector<Part> parts = {};    // Several form one list.
+  std::string_view found_by = {};  // "boxed", "final answer is", ...: the level below; a literal.
+  size_t begin = 0, end = 0;       // Where it stands, with what announces it.
 };
 
 // Proposes what the final answer of a response may be, best first. The caller takes the first one it can read.
 //
 //   level                        for example
-//   "final answer is, I hope"    The final answer is $48$. I hope it is correct.
-//   "boxed", "final answer is"   \boxed{48}              The final answer is 48
-//   "answer:"                    **Answer:** 48          within 50 bytes
-//   "answer"                     so the answer would be 48
-//   "####"                       #### 48
-//   "environment"                ... hence $x = 48$
-//   "plain"                      ... which makes 48 balls
-//   "words"                      The answer is north.
+//     0  final answer, I hope    The final answer is $48$. I hope it is correct.
+//    50  final answer is         The final answer to this question is 48.      boxed: \boxed{48}
+//   100  answer:                 **Answer:** 48                                within 50 characters
+//   200  answer                  so the answer would be 48
+//   250  start of the text       B. Because ...                                choices only
+//   300  anywhere                ... hence $x = 48$, ... which makes 48 balls
 //
-// The last three are for responses that announce no answer: one that does, unreadably, gets no second chance there.
-// Within a level later ones come first, and the longer of two that end at one place. Several environments or boxes that
-// are listed ("$2$ and $3$") are one answer. Levels are searched when they are asked for: most responses have a box.
+// Within a level the one that ends last comes first, and of two that end together the longer. Levels are searched when
+// they are asked for: most responses have a box.
 //
 // Any bytes are a valid response; the time is linear in its length, of which the last limits::kResponseBytes count.
 // The response must outlive the extractor. Not thread-safe.
 class AnswerExtractor {
  public:
-  AnswerExtractor(std::string_view response, WorkBudget& budget);
+  AnswerExtractor(std::string_view response, const ExtractionOptions& options, WorkBudget& budget);
 
-  std::optional<ExtractedAnswer> Next();
+  std::optional<Candidate> Next();
 
  private:
-  struct Candidate;
-  enum class Level { kIHope, kBoxed, kAnswerColon, kAnswer, kHashes, kEnvironments, kPlain, kWords, kEnd };
+  using Candidates = std::vector<Candidate>;
 
-  std::vector<Candidate> FindCandidates(Level level);
-  void AppendBoxes(std::vector<Candidate>& candidates);
-  void AppendFinalAnswers(bool i_hope, std::vector<Candidate>& candidates);
-  void AppendAnchored(Anchor::Kind kind, std::string_view found_by, std::vector<Candidate>& candidates);
-  void AppendLast(Notation notation, std::string_view found_by, std::vector<Candidate>& candidates);
-  void AppendWords(std::vector<Candidate>& candidates);
+  void FindLevel(int level, Candidates& found);
+  void AppendIHope(Candidates& found);
+  void AppendFinalAnswers(Candidates& found);
+  void AppendBoxes(Candidates& found);
+  void AppendAnchored(bool with_colon, Candidates& found);
+  void AppendStart(Candidates& found);
+  void AppendAnywhere(Candidates& found);
 
-  const std::vector<MathSpan>& Spans();
+  // What follows an anchor directly (at `at`, after blanks) or within its window.
+  std::optional<Candidate> MathAt(size_t at, std::string_view found_by);
+  std::optional<Candidate> PlainAt(size_t at, std::string_view found_by);
+  std::optional<Candidate> ChoiceAt(size_t at, std::string_view found_by);
+  std::optional<Candidate> MathWithin(size_t begin, std::string_view found_by);
+  std::optional<Candidate> PlainWithin(size_t begin, std::string_view found_by);
+  std::optional<Candidate> ChoiceWithin(size_t begin, std::string_view found_by);
+
+  Candidate FromMath(const MathSpan& span, std::string_view found_by) const;
+  Candidate FromPlain(const PlainSpan& span, std::string_view found_by) const;
+  Candidate FromChoice(size_t begin, size_t end, std::string_view content, std::string_view found_by) const;
 
   const std::string_view text_;
+  const ExtractionOptions& options_;
   WorkBudget& budget_;
   const std::vector<Anchor> anchors_;
-  std::optional<std::vector<MathSpan>> spans_;  // Environments and plain expressions, in order; found when needed.
-  Level next_level_ = Level::kIHope;
-  bool announced_ = false;               // A level above kEnvironments had a candidate.
-  std::deque<ExtractedAnswer> pending_;  // Of the level before next_level_.
+  EnvironmentFinder environments_;
+  size_t next_level_ = 0;          // Of kLevels.
+  std::deque<Candidate> pending_;  // Of the level before.
 };
-
-// The answer in a gold label: its boxes, else its environments, else all of it.
-ExtractedAnswer ExtractGold(std::string_view gold, WorkBudget& budget);
 
 }  // namespace maspo

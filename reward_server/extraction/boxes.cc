@@ -1,90 +1,93 @@
-#include <algorithm>
-#include <optional>
+#include "reward_server/extraction/boxes.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
 #include "reward_server/extraction/byte_set.h"
-#include "reward_server/extraction/math_span.h"
 #include "reward_server/text.h"
 
 namespace maspo {
 namespace {
 
-constexpr size_t kMaxJoinedBoxes = 6;
-constexpr size_t kCloseGap = 10;          // Bytes between two boxes of one list,
-constexpr size_t kListedGap = 70;         // and when a sign or word of listing stands there.
-constexpr std::string_view kBox = "box";  // Common to both commands.
+constexpr size_t kCloseGap = 10;   // Characters between two boxes of one list,
+constexpr size_t kListedGap = 70;  // and when a sign or word of listing stands there.
+constexpr size_t kMaxBoxes = 64;
 
-struct Box {
-  MathSpan span;
-  bool is_closed = false;
-};
+constexpr size_t npos = std::string_view::npos;
 
-// Position after the brace that closes the one at `open`, or npos.
-size_t EndOfGroup(std::string_view text, size_t open, WorkBudget& budget) {
-  static constexpr ByteSet kMarks("\\{}");
+// The last \boxed or \fbox before `end`; npos: none.
+size_t FindLastCommand(std::string_view text, size_t end) {
+  const std::string_view before = text.substr(0, end);
+  for (size_t at = before.rfind("box"); at != npos; at = at == 0 ? npos : before.rfind("box", at - 1)) {
+    if (at > 0 && before[at - 1] == '\\' && before.substr(at).starts_with("boxed")) return at - 1;
+    if (at > 1 && before.substr(at - 2).starts_with("\\fbox")) return at - 2;
+  }
+  return npos;
+}
+
+size_t LengthOfCommand(std::string_view text, size_t at) {
+  return text.substr(at).starts_with("\\boxed") ? sizeof("\\boxed") - 1 : sizeof("\\fbox") - 1;
+}
+
+// The brace that closes the one at `open`; npos: none before `end`.
+size_t FindClosingBrace(std::string_view text, size_t open, size_t end) {
+  static constexpr ByteSet kBraces("{}");
   int depth = 0;
-  for (size_t i = open; i != std::string_view::npos && budget.Spend(); i = kMarks.FindFirst(text, i + 1)) {
-    if (text[i] == '\\') {
-      ++i;  // \{ and \} are characters of the content.
-    } else if (text[i] == '{') {
-      ++depth;
-    } else if (--depth == 0) {
-      return i + 1;
-    }
+  for (size_t i = open; i < end; i = kBraces.FindFirst(text, i + 1)) {
+    depth += text[i] == '{' ? 1 : -1;
+    if (depth == 0) return i;
   }
-  return std::string_view::npos;
+  return npos;
 }
 
-// The box whose command has its "box" at `at`, if a brace follows it.
-std::optional<Box> BoxAround(std::string_view text, size_t at, WorkBudget& budget) {
-  for (const std::string_view command : {"\\boxed", "\\fbox"}) {
-    const size_t offset = command.find(kBox);
-    if (at < offset || !text.substr(at - offset).starts_with(command)) continue;
-    const size_t begin = at - offset;
-    const size_t open = text.find_first_not_of(" \n", begin + command.size());
-    if (open == std::string_view::npos || text[open] != '{') continue;
-    const size_t end = EndOfGroup(text, open, budget);
-    const bool is_closed = end != std::string_view::npos;
-    const size_t content_end = is_closed ? end - 1 : text.size();
-    return Box{{.begin = begin,
-                .end = is_closed ? end : text.size(),
-                .content = text.substr(open + 1, content_end - open - 1),
-                .notation = Notation::kLatex},
-               is_closed};
+bool HasWord(std::string_view text, std::string_view word) {
+  for (size_t at = text.find(word); at != npos; at = text.find(word, at + 1)) {
+    const auto is_word_byte = [&](size_t i) {
+      return i < text.size() && (absl::ascii_isalnum(text[i]) || text[i] == '_');
+    };
+    if ((at == 0 || !is_word_byte(at - 1)) && !is_word_byte(at + word.size())) return true;
   }
-  return std::nullopt;
+  return false;
 }
 
-std::optional<Box> LastBox(std::string_view text, WorkBudget& budget) {
-  for (size_t at = text.rfind(kBox); at != std::string_view::npos && budget.Spend(); at = text.rfind(kBox, at - 1)) {
-    if (std::optional<Box> box = BoxAround(text, at, budget)) return box;
-    if (at == 0) break;
-  }
-  return std::nullopt;
-}
-
-// Whether two boxes with `between` them are members of one list.
-bool AreListed(const MathSpan& first, const MathSpan& second, std::string_view between) {
-  if (between.size() >= kListedGap || first.content == second.content) return false;
-  return between.size() < kCloseGap || between.find_first_of(",;") != std::string_view::npos ||
-         Contains(between, " and ") || Contains(between, " or ");
+bool AreListed(std::string_view between, std::string_view first, std::string_view second) {
+  if (between.size() < kCloseGap) return true;
+  return first != second && between.size() < kListedGap &&
+         (between.find_first_of(",;") != npos || HasWord(between, "and") || HasWord(between, "or"));
 }
 
 }  // namespace
 
-std::vector<MathSpan> FindBoxes(std::string_view text, WorkBudget& budget) {
-  std::vector<MathSpan> boxes;  // From the last to the first.
-  while (boxes.size() < kMaxJoinedBoxes) {
-    const size_t before = boxes.empty() ? text.size() : boxes.back().begin;
-    const std::optional<Box> box = LastBox(text.substr(0, before), budget);
-    if (!box) break;
-    if (!boxes.empty()) {
-      const std::string_view between = text.substr(box->span.end, before - box->span.end);
-      if (!box->is_closed || !AreListed(box->span, boxes.back(), between)) break;
+bool HasBoxCommand(std::string_view text) { return FindLastCommand(text, text.size()) != npos; }
+
+std::string BoxedContent(std::string_view text, Boxes boxes) {
+  std::vector<std::string_view> contents;  // From the last to the first.
+  size_t end = text.size();                // Where the box found before begins.
+  while (contents.size() < kMaxBoxes) {
+    const size_t command = FindLastCommand(text, end);
+    if (command == npos) break;
+    size_t open = command + LengthOfCommand(text, command);
+    while (open < end && absl::ascii_isspace(text[open])) ++open;
+    if (open >= end) break;
+    const bool is_last = contents.empty();
+    const size_t close = text[open] == '{' ? FindClosingBrace(text, open, end) : npos;
+    if (close == npos) {
+      if (is_last) contents.push_back(text.substr(text[open] == '{' ? open + 1 : open));
+      break;
     }
-    boxes.push_back(box->span);
+    const std::string_view content = Stripped(text.substr(open + 1, close - open - 1));
+    if (boxes == Boxes::kLast && !is_last &&
+        !AreListed(text.substr(close + 1, end - close - 1), content, contents.back())) {
+      break;
+    }
+    if (is_last || contents.back() != content) contents.push_back(content);
+    end = command;
   }
-  std::reverse(boxes.begin(), boxes.end());
-  return boxes;
+  if (contents.empty()) return std::string(text);
+  return absl::StrJoin(contents.rbegin(), contents.rend(), ",",
+                       [](std::string* out, std::string_view content) { out->append(content); });
 }
 
 }  // namespace maspo

@@ -1,34 +1,30 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "reward_server/verification/expression.h"
-#include "reward_server/verification/latex_lexer.h"
+#include "reward_server/verification/grammar.h"
 #include "reward_server/work_budget.h"
 
 namespace maspo {
 
-// An answer as it was read.
-struct ParsedAnswer {
-  Expression tree;
-  std::string canonical;  // The same for two answers that differ only in style.
-};
+// Reads a normalized answer:
+//
+//   answer   := elements (";" elements)*                 a list, or a list of tuples
+//   elements := relation ("," relation)*
+//   relation := side (("=" | "<" | "\in" | ...) side)*   with several signs a chain
+//   side     := numbers, symbols, functions, roots, sums, matrices, brackets and sets of them under operators
+//   brackets := ( elements ) and half-open relatives, \{ elements \}, \{ x | relation \}
+//
+// Precedence from loose to tight: \setminus, \cup, \cap, sum, product and quotient, implicit product, power, percent
+// and factorial; so 1/2x is 1/(2x), and -3^2 is -9. A sign binds as loosely as a product.
+//
+// InvalidArgument: not in the grammar. ResourceExhausted: beyond the limits. DeadlineExceeded: the budget is spent.
+absl::StatusOr<Expression> ParseAnswer(std::string_view normalized, const Grammar::Options& options,
+                                       WorkBudget& budget);
 
-// Reads the text of an answer, LaTeX or prose:
-//
-//   answer   := item (separator item)*                      separator: , ; and or
-//   item     := words | side (= side)* units
-//   side     := numbers and symbols under + - * / ^ % and brackets; \frac; mixed numbers; implicit products
-//   brackets := ( item, item ) and half-open relatives, \{ item, item \}
-//
-// Precedence from loose to tight: sum, product and quotient, sign, implicit product, power, percent and degree; so
-// 1/2x is 1/(2x), and -3^2 is -9. Units and degree marks are dropped. What the grammar cannot read becomes a kFormula
-// when it is well formed: later it equals only its own spelling.
-//
-// InvalidArgument: nothing readable (unbalanced braces, neither letter nor digit). ResourceExhausted: beyond the
-// limits. DeadlineExceeded: the budget is spent.
-absl::StatusOr<ParsedAnswer> ParseAnswer(std::string_view text, Notation notation, WorkBudget& budget);
+// Reads arithmetic in prose: numbers under + - * / ^ and parentheses; "19,5" and "1,234" are numbers.
+absl::StatusOr<Expression> ParsePlain(std::string_view text, WorkBudget& budget);
 
 }  // namespace maspo

@@ -2,46 +2,25 @@
 
 #include <cmath>
 #include <exception>
-#include <optional>
 #include <string>
+#include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "reward_server/text.h"
-#include "reward_server/verification/answer_parser.h"
+#include "absl/time/clock.h"
+#include "reward_server/verification/answer_comparison.h"
 #include "reward_server/verification/printable_text.h"
-#include "services/base/status_macros.h"
+#include "reward_server/work_budget.h"
 
 namespace maspo {
 namespace {
-
-// What was found in a response: nothing, a text, or a text that could be read.
-struct ResponseAnswer {
-  std::optional<std::string> text;
-  absl::StatusOr<ParsedAnswer> parsed = absl::NotFoundError("no answer");
-};
-
-// The best candidate that can be read; when none can, the best one.
-ResponseAnswer ReadResponse(std::string_view response, WorkBudget& budget) {
-  ResponseAnswer answer;
-  AnswerExtractor extractor(response, budget);
-  while (std::optional<ExtractedAnswer> candidate = extractor.Next()) {
-    if (Stripped(candidate->text).empty()) continue;
-    absl::StatusOr<ParsedAnswer> parsed = ParseAnswer(candidate->text, candidate->notation, budget);
-    const bool readable = parsed.ok();
-    if (readable || !answer.text) answer = {std::move(candidate->text), std::move(parsed)};
-    if (readable) break;
-  }
-  return answer;
-}
 
 v1::Verdict VerdictOf(Comparison::Outcome outcome) {
   switch (outcome) {
     case Comparison::Outcome::kEqual:
       return v1::VERDICT_CORRECT;
     case Comparison::Outcome::kDifferent:
+    case Comparison::Outcome::kUnknown:
       return v1::VERDICT_WRONG;
-    case Comparison::Outcome::kUnreadable:
     case Comparison::Outcome::kTooLarge:
       return v1::VERDICT_UNPARSABLE;
     case Comparison::Outcome::kDeadline:
@@ -53,6 +32,14 @@ v1::Verdict VerdictOf(Comparison::Outcome outcome) {
 void Decide(v1::Verdict verdict, std::string_view decided_by, v1::VerifiedAnswer& answer) {
   answer.set_verdict(verdict);
   answer.set_decided_by(std::string(decided_by));
+}
+
+// An allowed choice against another one, or against a gold answer in letters: $B$.
+bool SameChoice(const AnswerReading& gold, const AnswerReading& answer) {
+  if (!gold.choice.empty() && !answer.choice.empty()) return gold.choice == answer.choice;
+  const AnswerReading& read = gold.tree ? gold : answer;
+  const std::string& choice = gold.tree ? answer.choice : gold.choice;
+  return read.tree && LettersOf(*read.tree) == LettersOf(Expression::Symbol(choice));
 }
 
 }  // namespace
@@ -67,9 +54,9 @@ absl::StatusOr<std::unique_ptr<AnswerVerifier>> AnswerVerifier::Create(const Opt
     return absl::InvalidArgumentError(
         absl::StrCat("the deadline of an answer must be above 0, not ", absl::FormatDuration(options.answer_deadline)));
   }
-  if (options.decimal_places < 0 || options.decimal_places > 100) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("decimals are compared to 0 to 100 places, not ", options.decimal_places));
+  const int places = options.verification.comparison.decimal_places;
+  if (places < 0 || places > 100) {
+    return absl::InvalidArgumentError(absl::StrCat("decimals are compared to 0 to 100 places, not ", places));
   }
   return std::unique_ptr<AnswerVerifier>(new AnswerVerifier(options));
 }
@@ -88,11 +75,11 @@ absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std:
   return answers;
 }
 
-v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item) const {
+v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const VerificationOptions& verification) const {
   const absl::Time start = absl::Now();
   v1::VerifiedAnswer answer;
   try {
-    Judge(item, answer);
+    Judge(item, verification, answer);
   } catch (const std::exception&) {  // Out of memory: of the verifier, not of the response.
     Decide(v1::VERDICT_CRASHED, "exception", answer);
   }
@@ -102,22 +89,31 @@ v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item) const {
   return answer;
 }
 
-void AnswerVerifier::Judge(const v1::VerifyItem& item, v1::VerifiedAnswer& answer) const {
+void AnswerVerifier::Judge(const v1::VerifyItem& item, const VerificationOptions& verification,
+                           v1::VerifiedAnswer& answer) const {
   if (options_.truncated_is_no_answer && item.finish_reason() == v1::FINISH_REASON_LENGTH) {
     return Decide(v1::VERDICT_NO_ANSWER, "truncated", answer);
   }
   WorkBudget budget(options_.answer_deadline);
-  const ExtractedAnswer gold_text = ExtractGold(item.gold_answer(), budget);
-  const absl::StatusOr<ParsedAnswer> gold = ParseAnswer(gold_text.text, gold_text.notation, budget);
-  const ResponseAnswer response = ReadResponse(item.response(), budget);
-  answer.set_gold_answer(PrintableText(gold_text.text));
-  answer.set_answer(PrintableText(response.text.value_or("")));
+  AnswerReading gold = ReadGold(item.gold_answer(), verification.gold, budget);
+  AnswerReading response = ReadResponse(item.response(), verification.response, budget);
+  answer.set_gold_answer(PrintableText(gold.text));
+  answer.set_answer(PrintableText(response.text));
 
   if (budget.exhausted()) return Decide(v1::VERDICT_TIMEOUT, "deadline", answer);
-  if (!response.text) return Decide(v1::VERDICT_NO_ANSWER, "extraction", answer);
-  if (!response.parsed.ok()) return Decide(v1::VERDICT_UNPARSABLE, "answer", answer);
-  if (!gold.ok()) return Decide(v1::VERDICT_UNPARSABLE, "gold_answer", answer);
-  const Comparison comparison = CompareAnswers(*gold, *response.parsed, options_.decimal_places, budget);
+  if (response.state == AnswerReading::State::kNoAnswer) return Decide(v1::VERDICT_NO_ANSWER, "extraction", answer);
+  const bool same_text = !gold.first_normal_form.empty() && gold.first_normal_form == response.first_normal_form;
+  const bool either_is_choice = !gold.choice.empty() || !response.choice.empty();
+  if (either_is_choice && gold.state == AnswerReading::State::kRead) {
+    return Decide(SameChoice(gold, response) ? v1::VERDICT_CORRECT : v1::VERDICT_WRONG, "choice", answer);
+  }
+  if (!gold.tree || !response.tree) {
+    if (same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
+    return Decide(v1::VERDICT_UNPARSABLE, response.tree ? "gold_answer" : "answer", answer);
+  }
+  const Comparison comparison =
+      AnswerComparison(verification.comparison, budget).Compare(*std::move(gold.tree), *std::move(response.tree));
+  if (!comparison.is_equal() && same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
   Decide(VerdictOf(comparison.outcome), comparison.decided_by, answer);
 }
 

@@ -1,22 +1,30 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/reward.pb.h"
-#include "reward_server/extraction/answer_extractor.h"
-#include "reward_server/verification/answer_comparison.h"
+#include "reward_server/verification/answer_reader.h"
+#include "reward_server/verification/comparison.h"
 #include "services/reward/answer_scorer.h"
 
 namespace maspo {
 
+// How one pair is read and compared.
+struct VerificationOptions {
+  ReadingOptions response = {};
+  ReadingOptions gold = {};
+  ComparisonOptions comparison = {};
+};
+
 // Decides whether the final answer of a response equals the gold answer.
 //
-//   response -> AnswerExtractor -> ParseAnswer -.
-//                                               CompareAnswers -> verdict -> reward
-//   gold -----> ExtractGold -----> ParseAnswer -'
+//   response -> AnswerExtractor -> NormalizeLatex -> ParseAnswer -.
+//                                                                 AnswerComparison -> verdict -> reward
+//   gold -----------------------> NormalizeLatex -> ParseAnswer -'
 //
 // Responses are untrusted: any bytes get a verdict within the deadline, nothing throws, memory is bounded by
 // reward_server/limits.h. A response says nothing about what TIMEOUT and CRASHED say: the verifier failed.
@@ -29,7 +37,7 @@ class AnswerVerifier final : public AnswerScorer {
     double incorrect = -1.0;             // Reward of WRONG, NO_ANSWER and UNPARSABLE.
     bool truncated_is_no_answer = true;  // A response cut off by length has no answer, whatever it says.
     absl::Duration answer_deadline = absl::Milliseconds(20);  // CPU time per answer.
-    int decimal_places = 6;                                   // To which a bare decimal is compared.
+    VerificationOptions verification = {};
   };
   // InvalidArgument: names the option, its value and what is allowed.
   static absl::StatusOr<std::unique_ptr<AnswerVerifier>> Create(const Options& options);
@@ -38,12 +46,13 @@ class AnswerVerifier final : public AnswerScorer {
   absl::StatusOr<std::vector<v1::VerifiedAnswer>> Score(const std::vector<v1::VerifyItem>& items,
                                                         absl::Time deadline) override;
 
-  v1::VerifiedAnswer Verify(const v1::VerifyItem& item) const;
+  v1::VerifiedAnswer Verify(const v1::VerifyItem& item) const { return Verify(item, options_.verification); }
+  v1::VerifiedAnswer Verify(const v1::VerifyItem& item, const VerificationOptions& verification) const;
 
  private:
   explicit AnswerVerifier(const Options& options) : options_(options) {}
 
-  void Judge(const v1::VerifyItem& item, v1::VerifiedAnswer& answer) const;
+  void Judge(const v1::VerifyItem& item, const VerificationOptions& verification, v1::VerifiedAnswer& answer) const;
   double RewardOf(v1::Verdict verdict) const;
 
   const Options options_;

@@ -1,73 +1,119 @@
 #include "reward_server/verification/latex_commands.h"
 
-#include <array>
-#include <utility>
+#include <algorithm>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 
 namespace maspo {
 namespace {
 
-// The words of a text, separated by blanks.
-template <typename Visit>
-void ForEachWord(std::string_view text, Visit visit) {
-  for (size_t begin = text.find_first_not_of(' '); begin != std::string_view::npos;) {
-    const size_t end = text.find(' ', begin);
-    visit(text.substr(begin, end - begin));
-    begin = end == std::string_view::npos ? end : text.find_first_not_of(' ', end);
-  }
+using Kind = Token::Kind;
+
+struct CommandGroup {
+  Kind kind;
+  std::string_view text;   // Empty: each name stands for itself.
+  std::string_view names;  // Separated by blanks.
+};
+
+constexpr CommandGroup kGroups[] = {
+    {Kind::kEnd, "",
+     "quad qquad thinspace medspace thickspace negthinspace negmedspace negthickspace hfill vspace hspace "
+     "nolimits phantom boxed fbox rm bf it boldsymbol bm mathsf mathcal ensuremath space"},
+    {Kind::kLetter, "",
+     "alpha beta delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi varpi rho varrho sigma "
+     "varsigma tau upsilon phi varphi chi psi omega Alpha Beta Delta Epsilon Theta Lambda Xi Pi Sigma Upsilon Phi Psi "
+     "Omega omicron ell hbar angle measuredangle triangle square nabla partial prime Re Im aleph wp imath jmath "
+     "diamondsuit "
+     "heartsuit clubsuit spadesuit bigstar star sim cong perp parallel ast"},
+    {Kind::kConstant, "pi", "pi"},
+    {Kind::kConstant, "infinity", "infty"},
+    {Kind::kTimes, "", "times cdot"},
+    {Kind::kDivide, "", "div over"},
+    {Kind::kMod, "", "mod bmod"},
+    {Kind::kPlusMinus, "+", "pm"},
+    {Kind::kPlusMinus, "-", "mp"},
+    {Kind::kRelation, "=", "equiv"},
+    {Kind::kRelation, "<", "lt"},
+    {Kind::kRelation, ">", "gt"},
+    {Kind::kRelation, "<=", "le leq leqslant leqq"},
+    {Kind::kRelation, ">=", "ge geq geqslant geqq"},
+    {Kind::kRelation, "!=", "ne neq"},
+    {Kind::kApprox, "", "approx simeq"},
+    {Kind::kIn, "", "in"},
+    {Kind::kNotIn, "", "notin"},
+    {Kind::kMid, "", "mid"},
+    {Kind::kBar, "|", "vert lvert rvert"},
+    {Kind::kBar, "||", "Vert lVert rVert"},
+    {Kind::kFunction, "",
+     "sin cos tan csc sec cot arcsin arccos arctan arccsc arcsec arccot sinh cosh tanh arsinh arcosh "
+     "artanh exp log ln lg gcd lcm max min det deg"},
+    {Kind::kFunction, "arsinh", "arcsinh"},
+    {Kind::kFunction, "arcosh", "arccosh"},
+    {Kind::kFunction, "artanh", "arctanh"},
+    {Kind::kFunction, "tan", "tg"},
+    {Kind::kFunction, "cot", "ctg cotg"},
+    {Kind::kFunction, "arctan", "arctg"},
+    {Kind::kFunction, "floor", "floor"},
+    {Kind::kFunction, "ceil", "ceil"},
+    {Kind::kFunction, "gamma", "Gamma"},
+    {Kind::kLetter, "gamma", "gamma"},
+    {Kind::kFraction, "", "frac"},
+    {Kind::kBinomial, "", "binom dbinom tbinom"},
+    {Kind::kChoose, "", "choose"},
+    {Kind::kRoot, "", "sqrt"},
+    {Kind::kBigOperator, "", "sum prod int lim"},
+    {Kind::kTo, "", "to rightarrow Rightarrow longrightarrow implies"},
+    {Kind::kUnion, "", "cup"},
+    {Kind::kIntersection, "", "cap"},
+    {Kind::kSetMinus, "", "setminus backslash"},
+    {Kind::kEmptySet, "", "emptyset"},
+    {Kind::kNamedSet, "R", "R"},
+    {Kind::kOpen, "<", "langle"},
+    {Kind::kClose, "<", "rangle"},
+    {Kind::kOpen, "floor", "lfloor llcorner"},
+    {Kind::kClose, "floor", "rfloor lrcorner"},
+    {Kind::kOpen, "ceil", "lceil ulcorner"},
+    {Kind::kClose, "ceil", "rceil urcorner"},
+    {Kind::kOpen, "[", "lbrack"},
+    {Kind::kClose, "[", "rbrack"},
+    {Kind::kOpen, "(", "lgroup"},
+    {Kind::kClose, "(", "rgroup"},
+    {Kind::kDegree, "", "circ"},
+};
+
+using CommandMap = absl::flat_hash_map<std::string, LatexCommand>;
+
+const CommandMap& Commands() {
+  static const CommandMap* const commands = [] {
+    auto* map = new CommandMap;
+    for (const CommandGroup& group : kGroups) {
+      std::string_view names = group.names;
+      while (!names.empty()) {
+        const std::string_view name = names.substr(0, names.find(' '));
+        map->emplace(std::string(name), LatexCommand{name, group.kind, group.text.empty() ? name : group.text});
+        names.remove_prefix(std::min(name.size() + 1, names.size()));
+      }
+    }
+    return map;
+  }();
+  return *commands;
 }
 
-constexpr auto kCommands = std::to_array<std::pair<CommandRole, std::string_view>>({
-    {CommandRole::kIgnored,
-     "left right big Big bigl bigr Bigl Bigr bigg Bigg displaystyle textstyle scriptstyle limits quad qquad thinspace "
-     "boxed fbox mathbf mathit mathsf mathtt mathcal mathbb boldsymbol bm bf rm it"},
-    {CommandRole::kProse, "text textbf textit textrm textsf texttt textnormal mathrm mbox hbox emph"},
-    {CommandRole::kSymbol,
-     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
-     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega infty ell"},
-    {CommandRole::kFraction, "frac dfrac tfrac cfrac"},
-    {CommandRole::kTimes, "times cdot ast"},
-    {CommandRole::kDivide, "div"},
-    {CommandRole::kEmptySet, "emptyset varnothing"},
-    {CommandRole::kDegree, "degree"},
-    {CommandRole::kOpenSet, "lbrace"},
-    {CommandRole::kCloseSet, "rbrace"},
-});
-
-constexpr std::string_view kUnits =
-    "unit units square sq cubic per degree degrees deg radians rad "
-    "mm cm dm km meter meters metre metres millimeters centimeters centimetres kilometers kilometres "
-    "inch inches ft foot feet yd yard yards mile miles mph kph "
-    "mg kg gram grams kilograms ton tons lb lbs pound pounds oz ounce ounces "
-    "ml liter liters litre litres milliliters gallon gallons cup cups "
-    "ms sec second seconds min mins minute minutes hr hrs hour hours day days week weeks month months year years am pm "
-    "cent cents dollar dollars usd eur euro euros "
-    "hz khz watt watts kw kwh joule joules kj newton newtons volt volts amp amps ohm ohms "
-    "people point points way ways time times";
+constexpr size_t kLongestName = 16;
 
 }  // namespace
 
-CommandRole RoleOf(std::string_view name) {
-  static const auto* const kRoles = [] {
-    auto* roles = new absl::flat_hash_map<std::string_view, CommandRole>;
-    for (const auto& entry : kCommands) {
-      ForEachWord(entry.second, [&](std::string_view command) { roles->emplace(command, entry.first); });
-    }
-    return roles;
-  }();
-  const auto it = kRoles->find(name);
-  return it == kRoles->end() ? CommandRole::kUnknown : it->second;
+const LatexCommand* FindExactCommand(std::string_view name) {
+  const auto found = Commands().find(absl::string_view(name.data(), name.size()));
+  return found == Commands().end() ? nullptr : &found->second;
 }
 
-bool IsUnitWord(std::string_view word) {
-  static const auto* const kWords = [] {
-    auto* words = new absl::flat_hash_set<std::string_view>;
-    ForEachWord(kUnits, [&](std::string_view unit) { words->insert(unit); });
-    return words;
-  }();
-  return kWords->contains(word);
+const LatexCommand* FindCommand(std::string_view letters) {
+  for (size_t length = std::min(letters.size(), kLongestName); length > 0; --length) {
+    if (const LatexCommand* command = FindExactCommand(letters.substr(0, length))) return command;
+  }
+  return nullptr;
 }
 
 }  // namespace maspo

@@ -2,27 +2,21 @@
 
 #include <string_view>
 
+#include "reward_server/verification/latex_lexer.h"
+
 namespace maspo {
 
 // What a LaTeX command means to the lexer.
-enum class CommandRole {
-  kIgnored,   // Spacing, sizing, style: \left, \displaystyle, \quad, \boxed, \mathbf.
-  kProse,     // Its argument is text: \text, \mathrm, \mbox.
-  kSymbol,    // A letter by name: \theta, \infty.
-  kFraction,  // \frac, \dfrac, \tfrac, \cfrac.
-  kTimes,     // \times, \cdot.
-  kDivide,    // \div.
-  kEmptySet,  // \emptyset, \varnothing.
-  kDegree,    // \degree.
-  kOpenSet,   // \lbrace.
-  kCloseSet,  // \rbrace.
-  kUnknown,   // Everything else.
+struct LatexCommand {
+  std::string_view name;  // Without the backslash.
+  Token::Kind kind;       // kEnd: the command is ignored.
+  std::string_view text;  // Of the token.
 };
 
-// `name` without the backslash.
-CommandRole RoleOf(std::string_view name);
+// The command whose name is the longest one that begins `letters`: \quadx is \quad and x. Null: there is none.
+const LatexCommand* FindCommand(std::string_view letters);
 
-// A bare word that names a unit when it follows a number: "cm", "hours", "dollars". Single letters are variables.
-bool IsUnitWord(std::string_view lower_case_word);
+// \operatorname{name}, and functions written without a backslash in it. Null: unknown.
+const LatexCommand* FindExactCommand(std::string_view name);
 
 }  // namespace maspo

@@ -1,7 +1,6 @@
 #include "reward_server/verification/latex_lexer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,276 +8,324 @@
 #include "reward_server/limits.h"
 #include "reward_server/text.h"
 #include "reward_server/verification/latex_commands.h"
-#include "reward_server/verification/unicode_signs.h"
 
 namespace maspo {
 namespace {
 
 using Kind = Token::Kind;
 
-// Bytes of UTF-8 sequences count as letters, so that words of any language stay whole.
-bool IsLetter(char c) { return absl::ascii_isalpha(c) || static_cast<unsigned char>(c) >= 0x80; }
+bool IsDigit(char c) { return absl::ascii_isdigit(c); }
+bool IsLetter(char c) { return absl::ascii_isalpha(c); }
 
-std::string LettersOf(std::string_view text) {
-  std::string letters;
-  for (const char c : text) {
-    if (IsLetter(c)) letters += absl::ascii_tolower(c);
+// Commands whose argument is a name: \text{width}, \overline{AB}, \mathbb{R}.
+bool IsTextCommand(std::string_view name) { return name == "text" || name == "mathnormal" || name == "emph"; }
+bool IsAccentCommand(std::string_view name) {
+  for (const std::string_view accent : {"overline", "bar", "vec", "hat", "tilde", "widetilde", "widehat", "dot", "ddot",
+                                        "overrightarrow", "underline", "mathfrak", "mathscr", "acute", "check"}) {
+    if (name == accent) return true;
   }
-  return letters;
+  return false;
 }
-
-struct CharacterRule {
-  char character;
-  Kind kind;
-  std::string_view text;
-};
-
-constexpr auto kCharacterRules = std::to_array<CharacterRule>({
-    {'{', Kind::kGroupOpen, "{"},
-    {'}', Kind::kGroupClose, "}"},
-    {',', Kind::kSeparator, ","},
-    {';', Kind::kSeparator, ","},
-    {'+', Kind::kPlus, "+"},
-    {'-', Kind::kMinus, "-"},
-    {'*', Kind::kTimes, "*"},
-    {'/', Kind::kDivide, "/"},
-    {':', Kind::kDivide, "/"},
-    {'^', Kind::kPower, "^"},
-    {'_', Kind::kSubscript, "_"},
-    {'=', Kind::kEquals, "="},
-    {'%', Kind::kPercent, "%"},
-});
-
-const CharacterRule* FindRule(char c) {
-  const auto rule = std::find_if(kCharacterRules.begin(), kCharacterRules.end(),
-                                 [c](const CharacterRule& r) { return r.character == c; });
-  return rule == kCharacterRules.end() ? nullptr : &*rule;
-}
-
-// Spacing, quotes, and the $ of money or of an environment.
-constexpr std::string_view kDropped = " \t\r\n$~\"`";
-// The same behind a backslash: thin spaces, the dollar, delimiters of environments.
-constexpr std::string_view kDroppedAfterBackslash = ",;:! \n$()[]";
 
 class Lexer {
  public:
-  Lexer(std::string_view text, Notation notation, WorkBudget& budget)
-      : text_(text), notation_(notation), budget_(budget) {}
+  Lexer(std::string_view text, WorkBudget& budget) : text_(text), budget_(budget) {}
 
   absl::StatusOr<std::vector<Token>> Run() {
     if (text_.size() > limits::kAnswerBytes) return absl::ResourceExhaustedError("the answer is too long");
-    while (at_ < text_.size()) {
+    while (SkipBlanks()) {
       if (!budget_.Spend()) return absl::DeadlineExceededError("reading the answer takes too long");
       if (tokens_.size() >= limits::kTokens) return absl::ResourceExhaustedError("the answer has too many tokens");
-      LexOne();
+      Next();
+      after_blank_ = false;
     }
-    Push(Kind::kEnd, "");
+    Push(Kind::kEnd);
     return std::move(tokens_);
   }
 
  private:
-  std::string_view Rest() const { return text_.substr(at_); }
-  char Peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
-  bool DigitAt(size_t position) const { return position < text_.size() && absl::ascii_isdigit(text_[position]); }
-  void Push(Kind kind, std::string_view text) { tokens_.push_back({kind, std::string(text)}); }
-  void Push(Kind kind, std::string_view text, size_t bytes) {
-    Push(kind, text);
-    at_ += bytes;
-  }
-
-  void LexOne() {
-    const char c = Peek();
-    if (absl::ascii_isdigit(c) || (c == '.' && DigitAt(at_ + 1))) return LexNumber();
-    if (c == '\\') return LexBackslash();
-    if (c == '^' && LexDegree()) return;
-    if (LexUnicode()) return;
-    if (IsLetter(c)) return LexLetters();
-    LexCharacter(c);
-  }
-
-  void LexCharacter(char c) {
-    const std::string_view text = Rest().substr(0, 1);
-    if (Contains(kDropped, c)) {
+  bool SkipBlanks() {
+    while (at_ < text_.size() && absl::ascii_isspace(text_[at_])) {
       ++at_;
-    } else if (c == '(' || c == '[') {
-      PushOpen(text, 1);
-    } else if (c == ')' || c == ']') {
-      PushClose(text, 1);
-    } else if (const CharacterRule* rule = FindRule(c)) {
-      Push(rule->kind, rule->text, 1);
-    } else {
-      Push(Kind::kOther, text, 1);
+      after_blank_ = true;
+    }
+    return at_ < text_.size();
+  }
+
+  char Peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  std::string_view Rest() const { return text_.substr(at_); }
+
+  void Push(Kind kind, std::string_view text = "") { tokens_.push_back({kind, std::string(text), after_blank_}); }
+  void Take(size_t bytes, Kind kind, std::string_view text = "") {
+    at_ += bytes;
+    Push(kind, text);
+  }
+
+  void Next() {
+    const char c = Peek();
+    if (IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) return TakeNumber();
+    if (IsLetter(c)) return TakeLetter();
+    if (c == '\\') return TakeCommand();
+    if (static_cast<unsigned char>(c) >= 0x80) return TakeUnicodeLetter();
+    switch (c) {
+      case '+':
+        return Take(1, Kind::kPlus);
+      case '-':
+        return Take(1, Kind::kMinus);
+      case '*':
+        return Rest().starts_with("**") ? Take(2, Kind::kPower) : Take(1, Kind::kTimes);
+      case '/':
+        return Take(1, Kind::kDivide);
+      case ':':
+        return Take(1, Kind::kColon);
+      case ',':
+        return Take(1, Kind::kComma);
+      case ';':
+        return Take(1, Kind::kSemicolon);
+      case '(':
+        return Take(1, Kind::kOpen, "(");
+      case '[':
+        return Take(1, Kind::kOpen, "[");
+      case '{':
+        return Take(1, Kind::kOpen, "{");
+      case ')':
+        return Take(1, Kind::kClose, "(");
+      case ']':
+        return Take(1, Kind::kClose, "[");
+      case '}':
+        return Take(1, Kind::kClose, "{");
+      case '|':
+        return Take(1, Kind::kBar, "|");
+      case '_':
+        return Take(1, Kind::kSubscript);
+      case '^':
+        return TakePower();
+      case '%':
+        return Take(1, Kind::kPercent);
+      case '&':
+        return Take(1, Kind::kCell);
+      case '=':
+        return Rest().starts_with("==") ? Take(2, Kind::kRelation, "=") : Take(1, Kind::kRelation, "=");
+      case '<':
+        return Rest().starts_with("<=") ? Take(2, Kind::kRelation, "<=") : Take(1, Kind::kRelation, "<");
+      case '>':
+        return Rest().starts_with(">=") ? Take(2, Kind::kRelation, ">=") : Take(1, Kind::kRelation, ">");
+      case '!':
+        return Rest().starts_with("!=") && !Rest().starts_with("!==") ? Take(2, Kind::kRelation, "!=")
+                                                                      : Take(1, Kind::kBang);
+      default:
+        return Take(1, Kind::kOther, Rest().substr(0, 1));
     }
   }
 
-  void PushOpen(std::string_view bracket, size_t bytes) {
-    ++bracket_depth_;
-    Push(Kind::kOpen, bracket, bytes);
-  }
-  void PushClose(std::string_view bracket, size_t bytes) {
-    if (bracket_depth_ > 0) --bracket_depth_;
-    Push(Kind::kClose, bracket, bytes);
-  }
-
-  // Digits, groups of three, and a fractional part: 1234.5, 1,234.5, 1{,}234, 1\,234, .5
-  void LexNumber() {
-    std::string digits = TakeDigits();
-    if (!digits.empty() && digits.size() <= 3 && digits[0] != '0') {
-      while (const size_t separator = GroupSeparatorBytes()) {
-        at_ += separator;
-        digits += TakeDigits();
+  // 12, 3.5, .5, 1.2E5; with thin spaces or blanks between groups of three: 12\,000, 65 432; 0.1\overline{6}.
+  void TakeNumber() {
+    std::string digits;
+    const auto take_digits = [&] {
+      while (IsDigit(Peek())) digits += text_[at_++];
+    };
+    take_digits();
+    if (!digits.empty() && digits.size() <= 3) {
+      while (const size_t gap = GapBeforeGroup()) {
+        at_ += gap;
+        take_digits();
       }
     }
-    const bool decimal_comma = notation_ == Notation::kPlain && Peek() == ',';
-    if ((Peek() == '.' || decimal_comma) && DigitAt(at_ + 1)) {
-      ++at_;
-      digits = absl::StrCat(digits, ".", TakeDigits());
+    if (Peek() == '.' && (IsDigit(Peek(1)) || RepeatingAt(at_ + 1) > 0)) {
+      digits += text_[at_++];
+      take_digits();
+      if (const size_t end = RepeatingAt(at_)) return TakeRepetend(digits, end);
+    }
+    const bool ends_with_point = Peek() == '.' && Contains("+-*/^", Peek(1)) && Peek(1) != '\0';  // 1./3
+    at_ += ends_with_point ? 1 : 0;
+    if (Peek() == 'E' && (IsDigit(Peek(1)) || (Contains("+-", Peek(1)) && IsDigit(Peek(2))))) {
+      digits += text_[at_++];
+      if (!IsDigit(Peek())) digits += text_[at_++];
+      take_digits();
     }
     Push(Kind::kNumber, digits);
   }
 
-  std::string TakeDigits() {
-    const size_t begin = at_;
-    while (DigitAt(at_)) ++at_;
-    return std::string(text_.substr(begin, at_ - begin));
-  }
-
-  // Bytes of a separator that is followed by exactly three digits; 0 when there is none. Between brackets a bare comma
-  // separates: (3,105) is a pair.
-  size_t GroupSeparatorBytes() const {
-    for (const std::string_view separator : {",\\!", "{,}\\!", "{,}", "\\,", "\\ ", ",", " "}) {
-      if (separator == "," && bracket_depth_ > 0) continue;
-      const size_t digits = at_ + separator.size();
-      if (Rest().starts_with(separator) && DigitAt(digits) && DigitAt(digits + 1) && DigitAt(digits + 2) &&
-          !DigitAt(digits + 3)) {
-        return separator.size();
-      }
+  // Bytes of the space before a further group of exactly three digits; 0: none follows.
+  size_t GapBeforeGroup() const {
+    const size_t gap = Rest().starts_with("\\,") || Rest().starts_with("\\;") ? 2 : Peek() == ' ' ? 1 : 0;
+    if (gap == 0) return 0;
+    for (size_t i = 0; i < 3; ++i) {
+      if (!IsDigit(Peek(gap + i))) return 0;
     }
-    return 0;
+    return IsDigit(Peek(gap + 3)) ? 0 : gap;
   }
 
-  void LexBackslash() {
-    // Answers that went through JSON once too often double their backslashes.
-    if (Peek(1) == '\\' && absl::ascii_isalpha(Peek(2))) ++at_;
-    if (absl::ascii_isalpha(Peek(1))) return LexCommand();
-    const std::string_view escaped = Rest().substr(0, 2);
-    if (escaped == "\\{") return PushOpen(escaped, 2);
-    if (escaped == "\\}") return PushClose(escaped, 2);
-    if (escaped == "\\%") return Push(Kind::kPercent, "%", 2);
-    if (escaped.size() == 2 && Contains(kDroppedAfterBackslash, escaped[1])) {
-      at_ += 2;
-    } else {
-      Push(Kind::kOther, escaped, escaped.size());
-    }
+  // The end of \overline{digits} at `at`, or 0.
+  size_t RepeatingAt(size_t at) const {
+    std::string_view rest = text_.substr(std::min(at, text_.size()));
+    if (!Consume(rest, "\\overline{") && !Consume(rest, "\\bar{")) return 0;
+    const size_t digits = std::find_if_not(rest.begin(), rest.end(), IsDigit) - rest.begin();
+    const bool closed = digits > 0 && digits < rest.size() && rest[digits] == '}';
+    return closed ? (rest.data() - text_.data()) + digits + 1 : 0;
   }
 
-  void LexCommand() {
-    size_t end = at_ + 1;
-    while (end < text_.size() && absl::ascii_isalpha(text_[end])) ++end;
-    const std::string_view command = text_.substr(at_, end - at_);
+  void TakeRepetend(const std::string& digits, size_t end) {
+    const size_t open = text_.find('{', at_) + 1;
+    Push(Kind::kRepeating, absl::StrCat(digits, "(", std::string(text_.substr(open, end - open - 1)), ")"));
     at_ = end;
-    switch (RoleOf(command.substr(1))) {
-      case CommandRole::kIgnored:
-        if ((command == "\\left" || command == "\\right") && Peek() == '.') ++at_;  // An invisible bracket.
+  }
+
+  void TakeLetter() {
+    const char c = Peek();
+    if (c == 'e') return Take(1, Kind::kConstant, "e");
+    if (c == 'i' || c == 'I') return Take(1, Kind::kConstant, "i");
+    Take(1, Kind::kLetter, Rest().substr(0, 1));
+  }
+
+  void TakeUnicodeLetter() {
+    size_t length = 1;
+    while (at_ + length < text_.size() && (static_cast<unsigned char>(Peek(length)) & 0xc0) == 0x80) ++length;
+    Take(length, Kind::kLetter, Rest().substr(0, length));
+  }
+
+  // ^\circ and ^T are marks, not powers.
+  void TakePower() {
+    for (const std::string_view degree : {"^\\circ", "^{\\circ}", "^{\\circ }"}) {
+      if (Rest().starts_with(degree)) return Take(degree.size(), Kind::kDegree);
+    }
+    for (const std::string_view transpose : {"^T", "^{T}", "^\\top", "^{\\top}"}) {
+      if (Rest().starts_with(transpose)) return Take(transpose.size(), Kind::kTranspose);
+    }
+    Take(1, Kind::kPower);
+  }
+
+  void TakeCommand() {
+    const char c = Peek(1);
+    if (!IsLetter(c)) return TakeControlSymbol(c);
+    const std::string_view letters = LettersAt(at_ + 1);
+    if (IsTextCommand(letters) || IsAccentCommand(letters) || letters == "mathbb" || letters == "operatorname") {
+      if (TakeNamed(letters)) return;
+    }
+    if (letters == "begin" || letters == "end") return TakeEnvironment(letters);
+    const LatexCommand* command = FindCommand(letters);
+    if (command == nullptr) return Take(1 + letters.size(), Kind::kOther, Rest().substr(0, 1 + letters.size()));
+    at_ += 1 + command->name.size();
+    if (command->kind != Kind::kEnd) Push(command->kind, command->text);
+  }
+
+  void TakeControlSymbol(char c) {
+    switch (c) {
+      case '{':
+        return Take(2, Kind::kOpen, "\\{");
+      case '}':
+        return Take(2, Kind::kClose, "\\{");
+      case '(':
+        return Take(2, Kind::kOpen, "(");
+      case ')':
+        return Take(2, Kind::kClose, "(");
+      case '%':
+        return Take(2, Kind::kPercent);
+      case '|':
+        return Take(2, Kind::kBar, "||");
+      case '\\':
+        return Take(2, Kind::kRow);
+      case ',':
+      case ';':
+      case ':':
+      case ' ':
+      case '!':
+        at_ += 2;
         return;
-      case CommandRole::kProse:
-        return LexProse();
-      case CommandRole::kSymbol:
-        return Push(Kind::kLetters, command);
-      case CommandRole::kFraction:
-        return Push(Kind::kFraction, "\\frac");
-      case CommandRole::kTimes:
-        return Push(Kind::kTimes, "*");
-      case CommandRole::kDivide:
-        return Push(Kind::kDivide, "/");
-      case CommandRole::kDegree:
-        return Push(Kind::kDegree, "^\\circ");
-      case CommandRole::kOpenSet:
-        return PushOpen("\\{", 0);
-      case CommandRole::kCloseSet:
-        return PushClose("\\}", 0);
-      case CommandRole::kEmptySet:
-        PushOpen("\\{", 0);
-        return PushClose("\\}", 0);
-      case CommandRole::kUnknown:
-        return Push(Kind::kOther, command);
+      default:
+        return Take(1, Kind::kOther, "\\");
     }
   }
 
-  // The argument of \text: words, unless it holds mathematics, which is read as if \text were not there.
-  void LexProse() {
-    while (Peek() == ' ') ++at_;
-    if (Peek() != '{') return;
-    const size_t close = text_.find_first_of("{}\\$0123456789", at_ + 1);
-    if (close == std::string_view::npos || text_[close] != '}') return;
-    const std::string_view prose = text_.substr(at_ + 1, close - at_ - 1);
-    at_ = close + 1;
-    for (size_t begin = 0; begin < prose.size();) {
-      const size_t end = std::min(prose.find(' ', begin), prose.size());
-      const std::string letters = LettersOf(prose.substr(begin, end - begin));
-      if (!letters.empty()) PushWord(Kind::kWords, letters);
-      begin = end + 1;
-    }
+  std::string_view LettersAt(size_t at) const {
+    const std::string_view rest = text_.substr(at);
+    return rest.substr(0, std::find_if_not(rest.begin(), rest.end(), IsLetter) - rest.begin());
   }
 
-  void LexLetters() {
-    const size_t begin = at_;
-    while (IsLetter(Peek()) && !FindUnicodeSign(Rest()) && !IsUnicodeOperator(Rest())) ++at_;
-    PushWord(Kind::kLetters, LettersOf(text_.substr(begin, at_ - begin)));
-  }
-
-  void PushWord(Kind kind, std::string_view letters) {
-    if (letters == "and" || letters == "or") return Push(Kind::kSeparator, ",");
-    if (letters == "percent") return Push(Kind::kPercent, "%");
-    Push(kind, letters);
-  }
-
-  // ^\circ and ^{\circ}.
-  bool LexDegree() {
-    for (const std::string_view spelling : {"^\\circ", "^{\\circ}", "^{ \\circ }", "^ \\circ", "^{\\circ }"}) {
-      if (!Rest().starts_with(spelling)) continue;
-      Push(Kind::kDegree, "^\\circ", spelling.size());
-      return true;
+  // [begin, end) of the braces' content at or after `at`; false when they do not follow or do not close.
+  bool FindGroup(size_t at, size_t& begin, size_t& end) {
+    while (at < text_.size() && text_[at] == ' ') ++at;
+    if (at >= text_.size() || text_[at] != '{') return false;
+    int depth = 0;
+    for (size_t i = at; i < text_.size() && (i % 64 != 0 || budget_.Spend()); ++i) {
+      if (text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == '{') {
+        ++depth;
+      } else if (text_[i] == '}' && --depth == 0) {
+        begin = at + 1;
+        end = i;
+        return true;
+      }
     }
     return false;
   }
 
-  bool LexUnicode() {
-    if (const UnicodeSign* sign = FindUnicodeSign(Rest())) {
-      if (!sign->text.empty()) Push(sign->kind, sign->text);
-      at_ += sign->bytes.size();
-      return true;
+  bool TakeNamed(std::string_view command) {
+    size_t begin = 0, end = 0;
+    if (!FindGroup(at_ + 1 + command.size(), begin, end)) return false;
+    const std::string_view content = Stripped(text_.substr(begin, end - begin));
+    if (command == "mathbb" && content.size() == 1 && Contains("RZNQC", content[0])) {
+      Push(Kind::kNamedSet, content);
+    } else if (command == "operatorname") {
+      const LatexCommand* named = FindExactCommand(content);
+      Push(named == nullptr ? Kind::kWord : named->kind, named == nullptr ? content : named->text);
+    } else if (IsTextCommand(command)) {
+      PushText(content);
+    } else {
+      Push(Kind::kAccent, absl::StrCat(std::string(command), "{", Letters(content), "}"));
     }
-    if (!IsUnicodeOperator(Rest())) return false;
-    Push(Kind::kOther, Rest().substr(0, 3), 3);
+    at_ = end + 1;
     return true;
   }
 
-  const std::string_view text_;
-  const Notation notation_;
+  // Numbers stay numbers: \mathbf{7}. Commands in it are read as they are: \text{\frac{1}{2}}.
+  void PushText(std::string_view content) {
+    if (content == "i" || content == "e") return Push(Kind::kConstant, content);
+    const bool is_formula = std::none_of(content.begin(), content.end(), IsLetter) || Contains(content, '\\');
+    if (!is_formula) return Push(Kind::kWord, Letters(content));
+    const std::string_view outer = std::exchange(text_, content);
+    const size_t at = std::exchange(at_, 0);
+    if (++nesting_ < kMaxTextNesting) {
+      while (SkipBlanks()) Next();
+    }
+    --nesting_;
+    text_ = outer;
+    at_ = at;
+  }
+
+  static std::string Letters(std::string_view content) {
+    std::string letters;
+    for (const char c : content) {
+      if (!absl::ascii_isspace(c) && c != '(' && c != ')') letters += absl::ascii_tolower(c);
+    }
+    return letters;
+  }
+
+  void TakeEnvironment(std::string_view command) {
+    size_t begin = 0, end = 0;
+    if (!FindGroup(at_ + 1 + command.size(), begin, end)) return Take(1 + command.size(), Kind::kOther, command);
+    const std::string_view name = text_.substr(begin, end - begin);
+    const bool is_matrix = name.ends_with("matrix") || name == "array";
+    const bool begins = command == "begin";
+    at_ = end + 1;
+    if (name == "array" && begins && FindGroup(at_, begin, end)) at_ = end + 1;  // Its columns.
+    if (!is_matrix) return Push(Kind::kOther, name);
+    Push(begins ? Kind::kMatrixBegin : Kind::kMatrixEnd, name == "vmatrix" ? "vmatrix" : "matrix");
+  }
+
+  static constexpr int kMaxTextNesting = 8;
+
+  std::string_view text_;
   WorkBudget& budget_;
   size_t at_ = 0;
-  int bracket_depth_ = 0;
+  int nesting_ = 0;
+  bool after_blank_ = false;
   std::vector<Token> tokens_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<Token>> Lex(std::string_view text, Notation notation, WorkBudget& budget) {
-  return Lexer(text, notation, budget).Run();
-}
-
-std::string CanonicalText(const std::vector<Token>& tokens) {
-  std::string canonical;
-  const auto is = [&](size_t i, Kind kind) { return i < tokens.size() && tokens[i].kind == kind; };
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    const bool around_one_token = (is(i, Kind::kGroupOpen) && is(i + 2, Kind::kGroupClose)) ||
-                                  (is(i, Kind::kGroupClose) && i >= 2 && is(i - 2, Kind::kGroupOpen));
-    if (around_one_token || tokens[i].kind == Kind::kEnd) continue;
-    if (!canonical.empty()) canonical += ' ';
-    canonical += tokens[i].text;
-  }
-  return canonical;
-}
+absl::StatusOr<std::vector<Token>> Lex(std::string_view text, WorkBudget& budget) { return Lexer(text, budget).Run(); }
 
 }  // namespace maspo

@@ -9,43 +9,64 @@
 
 namespace maspo {
 
-// How an answer was written. They differ in the comma between digits: "19,5" is a list in LaTeX, a decimal in prose.
-enum class Notation { kLatex, kPlain };
-
 struct Token {
   enum class Kind {
-    kNumber,      // Digits and at most one point; grouping removed.
-    kLetters,     // A run of letters (a variable, or a bare word), or a symbol's command: "x", "cm", "\theta".
-    kWords,       // A word of \text{...} and its relatives; letters only.
-    kGroupOpen,   // {
-    kGroupClose,  // }
-    kOpen,        // ( [ \{
-    kClose,       // ) ] \}
-    kSeparator,   // , ; and or
+    kNumber,     // Digits, at most one point, grouping removed; 1.2E5.
+    kRepeating,  // Repeating decimal; text: "0.1(6)".
+    kLetter,     // One letter, or a symbol's command without its backslash: "x", "theta".
+    kConstant,   // "pi", "e", "i", "infinity".
+    kWord,       // The letters of \text{...}: "nosolution".
+    kAccent,     // \overline{AB}, \vec{a}: text "overline{ab}".
+    kOpen,       // text: ( [ { \{ < floor ceil
+    kClose,
+    kBar,  // | and \|; text "|" or "||"
+    kMid,  // \mid
+    kComma,
+    kSemicolon,
     kPlus,
     kMinus,
+    kPlusMinus,  // text: the upper sign.
     kTimes,
-    kDivide,  // / : \div
+    kDivide,
+    kColon,
+    kMod,
     kPower,
     kSubscript,
-    kEquals,
+    kBang,
     kPercent,
-    kDegree,
-    kFraction,  // \frac and its relatives; its two arguments follow.
-    kOther,     // Anything the grammar has no rule for: `text` is one command or character.
-    kEnd,       // Always the last token, and only there.
+    kDegree,     // ^\circ
+    kTranspose,  // ^T, ^{T}, ^\top
+    kRelation,   // = != < <= > >=
+    kApprox,
+    kIn,
+    kNotIn,
+    kFunction,  // sin, log, gcd, ...
+    kFraction,
+    kBinomial,
+    kChoose,
+    kRoot,
+    kBigOperator,  // sum, prod, int, lim
+    kTo,           // \to
+    kUnion,
+    kIntersection,
+    kSetMinus,
+    kNamedSet,  // R, Z, N, Q, C
+    kEmptySet,
+    kMatrixBegin,  // text: "matrix" or "vmatrix"
+    kMatrixEnd,
+    kCell,   // &
+    kRow,    // \\ of a matrix
+    kOther,  // Nothing that the grammar knows.
+    kEnd,    // Always the last token, and only there.
   };
   Kind kind = Kind::kEnd;
-  std::string text;  // Canonical spelling: lower-cased, one spelling for all relatives.
+  std::string text;
+  bool after_blank = false;
 };
 
-// Splits an answer into tokens and drops what carries no meaning: spacing and sizing commands, math delimiters, boxes,
-// currency signs, quotes, style commands around letters or digits. Any bytes are accepted.
+// Splits a normalized answer into tokens. Any bytes are accepted.
 //
 // ResourceExhausted: longer than limits::kAnswerBytes or limits::kTokens. DeadlineExceeded: the budget is spent.
-absl::StatusOr<std::vector<Token>> Lex(std::string_view text, Notation notation, WorkBudget& budget);
-
-// The tokens in one spelling, separated by spaces; braces around a single token are dropped.
-std::string CanonicalText(const std::vector<Token>& tokens);
+absl::StatusOr<std::vector<Token>> Lex(std::string_view text, WorkBudget& budget);
 
 }  // namespace maspo

@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Percent, DifferentAnswersTest,
 INSTANTIATE_TEST_SUITE_P(Text, EqualAnswersTest,
                          testing::Values(Pair{"\\text{Tuesday}", "tuesday"},
                                          Pair{"\\text{no solution}", "\\text{No solution}"}, Pair{"B", "\\text{(B)}"},
-                                         Pair{"\\sqrt{53}", "\\sqrt53"}, Pair{"x \\le 3", "x\\le3"}));
+                                         Pair{"3\\sqrt{5}", "\\sqrt53"}, Pair{"x \\le 3", "x\\le3"}));
 INSTANTIATE_TEST_SUITE_P(Text, DifferentAnswersTest,
                          testing::Values(Pair{"\\text{yes}", "\\text{no}"}, Pair{"B", "D"}, Pair{"\\text{no}", "0"},
                                          Pair{"5", "\\text{five or six}"}, Pair{"5", "5 \\text{ or six}"},
@@ -101,18 +101,18 @@ INSTANTIATE_TEST_SUITE_P(
     All, VerdictTest,
     testing::Values(VerdictCase{"7", "so \\boxed{7}", v1::VERDICT_CORRECT, "7", "integer"},
                     VerdictCase{"7", "so \\boxed{8}", v1::VERDICT_WRONG, "8", "integer"},
-                    VerdictCase{"1/2", "so \\boxed{0.5}", v1::VERDICT_CORRECT, "0.5", "decimal"},
+                    VerdictCase{"1/4", "so \\boxed{0.25}", v1::VERDICT_CORRECT, "0.25", "decimal"},
                     VerdictCase{"1/2", "so \\boxed{\\frac24}", v1::VERDICT_CORRECT, "\\frac24", "fraction"},
                     VerdictCase{"50\\%", "so \\boxed{0.5}", v1::VERDICT_CORRECT, "0.5", "percent"},
                     VerdictCase{"\\text{east}", "so \\boxed{\\text{west}}", v1::VERDICT_WRONG, "\\text{west}", "text"},
-                    VerdictCase{"(1,2)", "so \\boxed{(1,2)}", v1::VERDICT_CORRECT, "(1,2)", "tuple"},
+                    VerdictCase{"(1,2)", "so \\boxed{(1,2)}", v1::VERDICT_CORRECT, "(1,2)", "same tree"},
                     VerdictCase{"7", "I do not know.", v1::VERDICT_NO_ANSWER, "", "extraction"},
                     VerdictCase{"7", "", v1::VERDICT_NO_ANSWER, "", "extraction"},
                     VerdictCase{"7", "\\boxed{ }", v1::VERDICT_NO_ANSWER, "", "extraction"},
                     VerdictCase{"7", "\\boxed{?}", v1::VERDICT_UNPARSABLE, "?", "answer"},
-                    VerdictCase{"0", "\\boxed{\\frac{1}{", v1::VERDICT_UNPARSABLE, "\\frac{1}{", "answer"},
-                    VerdictCase{"2\\sqrt{2}", "\\boxed{\\sqrt{8}}", v1::VERDICT_UNPARSABLE, "\\sqrt{8}", "formula"},
-                    VerdictCase{"9", "\\boxed{9^{9^{9^9}}}", v1::VERDICT_UNPARSABLE, "9^{9^{9^9}}", "integer"},
+                    VerdictCase{"0", "\\boxed{\\frac{1}{", v1::VERDICT_UNPARSABLE, "\\frac{1}", "answer"},
+                    VerdictCase{"2\\sqrt{2}", "\\boxed{\\sqrt{8}}", v1::VERDICT_CORRECT, "\\sqrt{8}", "constant"},
+                    VerdictCase{"9", "\\boxed{9^{9^{9^9}}}", v1::VERDICT_UNPARSABLE, "9^{9^{9^9}}", "too_large"},
                     VerdictCase{"", "\\boxed{7}", v1::VERDICT_UNPARSABLE, "7", "gold_answer"}));
 
 TEST(AnswerVerifierTest, UnbalancedBracesScoreZero) {
@@ -175,7 +175,9 @@ TEST(AnswerVerifierTest, ScoreEndsAtItsDeadline) {
 TEST(AnswerVerifierTest, RefusesSenselessOptions) {
   EXPECT_TRUE(absl::IsInvalidArgument(AnswerVerifier::Create({.correct = -1, .incorrect = 1}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(AnswerVerifier::Create({.answer_deadline = absl::ZeroDuration()}).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(AnswerVerifier::Create({.decimal_places = -1}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      AnswerVerifier::Create({.verification = {.response = {}, .gold = {}, .comparison = {.decimal_places = -1}}})
+          .status()));
 }
 
 }  // namespace
