@@ -4,9 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "reward_server/scoring/scoring_pool.h"
-#include "reward_server/verification/answer_verifier.h"
+#include "reward_server/verifier_options.h"
+#include "reward_server/worker/supervised_verifier.h"
+#include "reward_server/worker/worker_main.h"
 #include "services/base/status_macros.h"
 #include "services/reward/reward_service.h"
 #include "services/runtime/role_main.h"
@@ -17,19 +20,12 @@ namespace {
 
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
-AnswerVerifier::Options VerifierOptions(const v1::RewardSection& reward) {
-  AnswerVerifier::Options options;
-  options.correct = reward.correct();
-  options.incorrect = reward.incorrect();
-  options.truncated_is_no_answer = reward.truncated_is_no_answer();
-  options.answer_deadline = absl::Milliseconds(reward.answer_deadline_ms());
-  return options;
-}
-
 absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   const v1::RewardSection& reward = role.config.reward();
-  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<AnswerVerifier> verifier,
-                         AnswerVerifier::Create(VerifierOptions(reward)));
+  // Refuses senseless options here, not in every worker.
+  MASPO_RETURN_IF_ERROR(AnswerVerifier::Create(VerifierOptionsFrom(reward)).status());
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<SupervisedVerifier> verifier,
+                         SupervisedVerifier::Create({.program = "/proc/self/exe", .reward = reward}, role.metrics));
   ScoringPool pool([&](const v1::VerifyItem& item) { return verifier->Verify(item); },
                    {.threads = static_cast<int>(reward.threads()),
                     .max_waiting_items = 4 * static_cast<size_t>(reward.max_batch_items())},
@@ -50,6 +46,7 @@ absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
 }  // namespace maspo
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == maspo::kWorkerFlag) return maspo::WorkerMain();
   std::string listen = "127.0.0.1:0";
   return maspo::RoleMain(
       argc, argv, "reward-server",

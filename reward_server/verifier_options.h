@@ -1,0 +1,18 @@
+#pragma once
+
+#include "proto/run_config.pb.h"
+#include "reward_server/verification/answer_verifier.h"
+
+namespace maspo {
+
+// The verifier that a run's configuration describes.
+inline AnswerVerifier::Options VerifierOptionsFrom(const v1::RewardSection& reward) {
+  AnswerVerifier::Options options;
+  options.correct = reward.correct();
+  options.incorrect = reward.incorrect();
+  options.truncated_is_no_answer = reward.truncated_is_no_answer();
+  options.answer_deadline = absl::Milliseconds(reward.answer_deadline_ms());
+  return options;
+}
+
+}  // namespace maspo

@@ -1,0 +1,77 @@
+#include "reward_server/worker/supervised_verifier.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "reward_server/worker/worker_process.h"
+
+// Real worker processes of the real program.
+namespace maspo {
+namespace {
+
+WorkerProcess::Options ProgramOptions() {
+  return {.program = std::string(std::getenv("MASPO_BIN_DIR")) + "/maspo-reward-server", .reward = {}};
+}
+
+v1::VerifyItem Item(const std::string& id, const std::string& gold, const std::string& response) {
+  v1::VerifyItem item;
+  item.set_id(id);
+  item.set_gold_answer(gold);
+  item.set_response(response);
+  return item;
+}
+
+TEST(WorkerProcessTest, AnswersItemAfterItem) {
+  const auto worker = WorkerProcess::Start(ProgramOptions());
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(i);
+    const auto answer = (*worker)->Verify(Item(number, "42", "so \\boxed{" + number + "}"));
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->id(), number);
+    EXPECT_EQ(answer->verdict() == v1::VERDICT_CORRECT, i == 42);
+  }
+}
+
+TEST(WorkerProcessTest, DeathIsUnavailable) {
+  const auto worker = WorkerProcess::Start(ProgramOptions());
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  kill((*worker)->pid(), SIGKILL);
+  EXPECT_TRUE(absl::IsUnavailable((*worker)->Verify(Item("a", "1", "1")).status()));
+}
+
+TEST(WorkerProcessTest, StoppedWorkerIsGivenUp) {
+  const auto worker = WorkerProcess::Start(ProgramOptions());
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  kill((*worker)->pid(), SIGSTOP);
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(absl::IsDeadlineExceeded((*worker)->Verify(Item("a", "1", "1")).status()));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(20));
+}
+
+TEST(WorkerProcessTest, MissingProgramIsUnavailable) {
+  const auto worker = WorkerProcess::Start({.program = "/nowhere/maspo-reward-server", .reward = {}});
+  EXPECT_TRUE(absl::IsUnavailable(worker.status())) << worker.status();
+}
+
+TEST(SupervisedVerifierTest, LosesOnlyTheAnswerThatKilledItsWorker) {
+  Metrics metrics("reward-server", "test");
+  // So little memory that the largest answers do not fit, and the usual ones do.
+  WorkerProcess::Options options = ProgramOptions();
+  options.reward.set_worker_memory_mib(4);
+  const auto verifier = SupervisedVerifier::Create(options, metrics);
+  ASSERT_TRUE(verifier.ok()) << verifier.status();
+  EXPECT_EQ((*verifier)->Verify(Item("a", "7", "\\boxed{7}")).verdict(), v1::VERDICT_CORRECT);
+  const v1::VerifiedAnswer lost = (*verifier)->Verify(Item("b", "7", std::string(64 << 20, 'x')));
+  EXPECT_EQ(lost.verdict(), v1::VERDICT_CRASHED);
+  EXPECT_EQ(lost.id(), "b");
+  EXPECT_EQ((*verifier)->Verify(Item("c", "7", "\\boxed{7}")).verdict(), v1::VERDICT_CORRECT);
+  EXPECT_EQ(metrics.AddCounter("maspo_reward_worker_restarts_total", "Worker processes lost to an answer").Value(), 1);
+}
+
+}  // namespace
+}  // namespace maspo
