@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "reward_server/rewards/reward_function.h"
 #include "reward_server/scoring/scoring_pool.h"
 #include "reward_server/verifier_options.h"
 #include "reward_server/worker/supervised_verifier.h"
@@ -26,7 +27,13 @@ absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   MASPO_RETURN_IF_ERROR(AnswerVerifier::Create(VerifierOptionsFrom(reward)).status());
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<SupervisedVerifier> verifier,
                          SupervisedVerifier::Create({.program = "/proc/self/exe", .reward = reward}, role.metrics));
-  ScoringPool pool([&](const v1::VerifyItem& item) { return verifier->Verify(item); },
+  MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<RewardFunction> rewards, RewardFunction::Create(reward));
+  const auto verify = [&](const v1::VerifyItem& item) {
+    v1::VerifiedAnswer answer = verifier->Verify(item);
+    answer.set_reward(static_cast<float>(rewards->Evaluate(item, answer.verdict())));
+    return answer;
+  };
+  ScoringPool pool(verify,
                    {.threads = static_cast<int>(reward.threads()),
                     .max_waiting_items = 4 * static_cast<size_t>(reward.max_batch_items())},
                    role.metrics);

@@ -62,6 +62,7 @@ absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(const std::string& worker
     item.set_gold_answer(group.prompt.gold_answer());
     item.set_source(group.prompt.source());
     item.set_finish_reason(response.finish_reason);
+    item.set_response_tokens(static_cast<uint32_t>(response.token_ids.size()));
     MASPO_ASSIGN_OR_RETURN(*item.mutable_response(),
                            tokenizer_->Decode(response.token_ids, /*skip_special_tokens=*/true));
   }
