@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -31,6 +31,9 @@ bench-logprobs:    ## time and memory of log-probabilities against plain PyTorch
 	@scripts/build logprobs_bench
 	@scripts/python-env .venv-test tests/requirements.txt
 	@tests/benchmarks/logprobs/bench.sh
+bench-reward:      ## answers a second against Math-Verify, on one core
+	@scripts/build bench_verifier
+	@tests/benchmarks/reward/bench.sh
 
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda

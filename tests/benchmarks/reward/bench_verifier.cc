@@ -1,0 +1,72 @@
+// Times AnswerVerifier on a JSON Lines file of {id, gold, response}; prints one line of JSON.
+//
+//   bench_verifier INPUT [SECONDS]
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "reward_server/verification/answer_verifier.h"
+#include "services/base/jsonl.h"
+#include "services/base/status_macros.h"
+
+namespace maspo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+absl::StatusOr<std::vector<v1::VerifyItem>> ReadItems(const std::string& path) {
+  MASPO_ASSIGN_OR_RETURN(JsonlReader reader, JsonlReader::Open(path));
+  std::vector<v1::VerifyItem> items;
+  nlohmann::json row;
+  while (true) {
+    MASPO_ASSIGN_OR_RETURN(const bool more, reader.Next(row));
+    if (!more) return items;
+    v1::VerifyItem& item = items.emplace_back();
+    item.set_gold_answer(row["gold"].get<std::string>());
+    item.set_response(row["response"].get<std::string>());
+  }
+}
+
+absl::Status Run(const std::string& path, double seconds) {
+  MASPO_ASSIGN_OR_RETURN(const std::vector<v1::VerifyItem> items, ReadItems(path));
+  MASPO_ASSIGN_OR_RETURN(const auto verifier, AnswerVerifier::Create({}));
+  if (items.empty()) return absl::InvalidArgumentError(path + " is empty");
+  std::vector<double> times;
+  const auto start = Clock::now();
+  while (Seconds(Clock::now() - start) < seconds) {
+    for (const v1::VerifyItem& item : items) {
+      const auto begin = Clock::now();
+      verifier->Verify(item);
+      times.push_back(Seconds(Clock::now() - begin));
+    }
+  }
+  double total = 0;
+  for (const double time : times) total += time;
+  std::sort(times.begin(), times.end());
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("{\"per_second\": %.1f, \"median_us\": %.2f, \"p99_us\": %.2f, \"memory_mib\": %.1f}\n",
+              static_cast<double>(times.size()) / total, 1e6 * times[times.size() / 2],
+              1e6 * times[times.size() * 99 / 100], static_cast<double>(usage.ru_maxrss) / 1024);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace maspo
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: bench_verifier INPUT [SECONDS]\n");
+    return 2;
+  }
+  const absl::Status status = maspo::Run(argv[1], argc > 2 ? std::atof(argv[2]) : 5);
+  if (!status.ok()) std::fprintf(stderr, "bench_verifier: %s\n", std::string(status.message()).c_str());
+  return status.ok() ? 0 : 1;
+}
