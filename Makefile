@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward fuzz
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -35,6 +35,9 @@ bench-reward:      ## answers a second against Math-Verify, on one core
 	@scripts/build bench_verifier
 	@tests/benchmarks/reward/bench.sh
 
+fuzz:              ## the reward server's extraction, parser and comparison, 60 seconds each
+	@scripts/fuzz
+
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda
 
@@ -51,4 +54,4 @@ tsan:              ## the same under the thread sanitizer
 	@scripts/sanitize tsan
 
 clean:             ## remove what was built; third_party/ and runs/ stay
-	@rm -rf build build-asan build-tsan build-dev build-lint
+	@rm -rf build build-asan build-tsan build-dev build-lint build-fuzz
