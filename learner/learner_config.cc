@@ -17,13 +17,6 @@ absl::StatusOr<TrainingLoop::Options> LoopOptions(const v1::RunConfig& config) {
   options.checkpoint_interval = config.run().checkpoint_interval();
   options.stall_timeout = absl::Seconds(config.run().stall_seconds());
   options.dynamic_sampling = config.learner().dynamic_sampling();
-  options.overlong_penalty = {.max_tokens = config.rollout().max_new_tokens(),
-                              .cache_tokens = config.reward().overlong_cache_tokens()};
-  if (options.overlong_penalty.cache_tokens > options.overlong_penalty.max_tokens) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("reward.overlong_cache_tokens is ", config.reward().overlong_cache_tokens(),
-                     ", more than rollout.max_new_tokens, which is ", config.rollout().max_new_tokens()));
-  }
   MASPO_ASSIGN_OR_RETURN(options.behavior_correction, BehaviorCorrection::Make(config.learner().behavior_correction()));
   if (!options.behavior_correction.is_off() && !options.recompute_old_logprobs) {
     return absl::InvalidArgumentError(

@@ -11,20 +11,27 @@ namespace {
 
 using Row = std::map<std::string, double>;
 
-bool TeachesNothing(const v1::TrajectoryGroup& group) {
+bool HasZeroVariance(const v1::TrajectoryGroup& group) {
   std::vector<double> rewards;
   for (const v1::Trajectory& trajectory : group.trajectories()) rewards.push_back(trajectory.reward());
   return IsZeroVariance(rewards);
 }
 
+bool AllOrNoneCorrect(const v1::TrajectoryGroup& group) {
+  const auto correct =
+      std::count_if(group.trajectories().begin(), group.trajectories().end(),
+                    [](const v1::Trajectory& trajectory) { return trajectory.verdict() == v1::VERDICT_CORRECT; });
+  return correct == 0 || correct == group.trajectories_size();
+}
+
 // What the estimator sees; one row a response, in order.
-AdvantageInputs InputsOf(const std::vector<v1::TrajectoryGroup>& groups, const OverlongPenalty& penalty) {
+AdvantageInputs InputsOf(const std::vector<v1::TrajectoryGroup>& groups) {
   AdvantageInputs in;
   for (size_t g = 0; g < groups.size(); ++g) {
     for (const v1::Trajectory& trajectory : groups[g].trajectories()) {
       const auto tokens = static_cast<size_t>(trajectory.token_ids_size());
       std::vector<double>& rewards = in.rewards.emplace_back(std::max<size_t>(tokens, 1), 0.0);
-      rewards.back() = trajectory.reward() + penalty.Of(static_cast<int64_t>(tokens));
+      rewards.back() = trajectory.reward();
       in.is_token.emplace_back(rewards.size(), tokens > 0);
       in.group.push_back(static_cast<int64_t>(g));
     }
@@ -47,11 +54,10 @@ class StepSums {
  public:
   explicit StepSums(int64_t policy_version) : policy_version_(policy_version) {}
 
-  void Add(const v1::Trajectory& trajectory, double penalty) {
+  void Add(const v1::Trajectory& trajectory) {
     ++responses_;
     reward_ += trajectory.reward();
     reward_squares_ += double{trajectory.reward()} * trajectory.reward();
-    penalty_ += penalty;
     const auto length = static_cast<double>(trajectory.token_ids_size());
     tokens_ += length;
     longest_ = std::max(longest_, length);
@@ -63,8 +69,6 @@ class StepSums {
       stalest_ = std::max(stalest_, lag);
     }
   }
-
-  double penalty_mean() const { return penalty_ / responses_; }
 
   void Report(Row& row) const {
     const double mean = reward_ / responses_;
@@ -82,7 +86,7 @@ class StepSums {
 
  private:
   const int64_t policy_version_;
-  double responses_ = 0, reward_ = 0, reward_squares_ = 0, penalty_ = 0, correct_ = 0;
+  double responses_ = 0, reward_ = 0, reward_squares_ = 0, correct_ = 0;
   double tokens_ = 0, longest_ = 0, truncated_ = 0, staleness_ = 0, stalest_ = 0;
 };
 
@@ -100,9 +104,8 @@ void ReportVerdicts(const std::vector<v1::TrajectoryGroup>& groups, Row& row) {
 }  // namespace
 
 std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups,
-                                            const AdvantageEstimator& estimator, const OverlongPenalty& penalty,
-                                            int64_t policy_version, Row& row) {
-  const Advantages estimated = estimator.Compute(InputsOf(groups, penalty));
+                                            const AdvantageEstimator& estimator, int64_t policy_version, Row& row) {
+  const Advantages estimated = estimator.Compute(InputsOf(groups));
   StepSums sums(policy_version);
   std::vector<TrainingGroup> training;
   auto advantages = estimated.advantages.begin();
@@ -113,23 +116,22 @@ std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGrou
     out.prompt.assign(group.prompt_token_ids().begin(), group.prompt_token_ids().end());
     for (const v1::Trajectory& trajectory : group.trajectories()) {
       out.responses.push_back(ToResponse(trajectory, *advantages++));
-      sums.Add(trajectory, penalty.Of(trajectory.token_ids_size()));
+      sums.Add(trajectory);
     }
-    zero_variance += TeachesNothing(group);
+    zero_variance += HasZeroVariance(group);
   }
   sums.Report(row);
-  if (penalty.cache_tokens > 0) row["reward/overlong_penalty_mean"] = sums.penalty_mean();
   ReportVerdicts(groups, row);
   row["group/zero_variance_fraction"] = zero_variance / static_cast<double>(groups.size());
   return training;
 }
 
-std::vector<std::string> TakeOutZeroVariance(std::vector<v1::TrajectoryGroup>& groups) {
+std::vector<std::string> TakeOutAllOrNoneCorrect(std::vector<v1::TrajectoryGroup>& groups) {
   std::vector<std::string> ids;
   for (const v1::TrajectoryGroup& group : groups) {
-    if (TeachesNothing(group)) ids.push_back(group.group_id());
+    if (AllOrNoneCorrect(group)) ids.push_back(group.group_id());
   }
-  std::erase_if(groups, [](const v1::TrajectoryGroup& group) { return TeachesNothing(group); });
+  std::erase_if(groups, [](const v1::TrajectoryGroup& group) { return AllOrNoneCorrect(group); });
   return ids;
 }
 

@@ -104,14 +104,14 @@ absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrainingLoop::AwaitGroups(Value
     }
     MASPO_RETURN_IF_ERROR(groups.status());
     if (options_.dynamic_sampling) {
-      const std::vector<std::string> ids = TakeOutZeroVariance(*groups);
-      MASPO_RETURN_IF_ERROR(parts_.leaser->OnDropped(ids, "zero_variance"));
+      const std::vector<std::string> ids = TakeOutAllOrNoneCorrect(*groups);
+      MASPO_RETURN_IF_ERROR(parts_.leaser->OnDropped(ids, "all_or_none_correct"));
       dropped += ids.size();
     }
     if (!groups->empty()) give_up = absl::Now() + options_.stall_timeout;
     std::move(groups->begin(), groups->end(), std::back_inserter(step));
   }
-  if (options_.dynamic_sampling) row["group/dropped_zero_variance"] = static_cast<double>(dropped);
+  if (options_.dynamic_sampling) row["group/replaced"] = static_cast<double>(dropped);
   return step;
 }
 
@@ -186,8 +186,7 @@ absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunStat
   const auto policy_version = static_cast<int64_t>(state.step);
   const uint64_t step = state.step + 1;
   Stopwatch watch(row);
-  std::vector<TrainingGroup> groups =
-      ToTrainingGroups(taken, *parts_.advantage, options_.overlong_penalty, policy_version, row);
+  std::vector<TrainingGroup> groups = ToTrainingGroups(taken, *parts_.advantage, policy_version, row);
   row["queue/depth"] = static_cast<double>(parts_.buffer->stats().waiting);
 
   parts_.control->SetPhase("old_logprobs", "");

@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "learner/advantage/advantage_estimator.h"
-#include "learner/advantage/overlong_penalty.h"
 #include "learner/buffer/trajectory_buffer.h"
 #include "learner/checkpoint/checkpoint.h"
 #include "learner/control/run_control.h"
@@ -45,7 +44,6 @@ class TrainingLoop {
     bool shuffle = true;                 // Order of groups within a step.
     bool recompute_old_logprobs = true;  // False: the sampler's log-probabilities are the old ones.
     bool dynamic_sampling = false;       // Groups without variance are dropped and replaced.
-    OverlongPenalty overlong_penalty;
     BehaviorCorrection behavior_correction;
     uint64_t eval_interval = 0;        // 0 = before and after the run.
     uint64_t checkpoint_interval = 0;  // 0 = at the end.

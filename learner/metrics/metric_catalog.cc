@@ -31,11 +31,10 @@ const std::vector<MetricInfo>& MetricCatalog() {
       {"reward/mean", "reward", "Mean reward of the step's responses"},
       {"reward/std", "reward", "Standard deviation of the step's rewards"},
       {"reward/accuracy", "share", "Responses judged correct"},
-      {"reward/overlong_penalty_mean", "reward", "Mean of what their length adds to the rewards, not in reward/mean"},
       {"verdict/<verdict>", "responses", "Responses with this verdict: correct, wrong, no_answer, unparsable"},
       {"group/zero_variance_fraction", "share", "Groups whose responses all got the same reward: they teach nothing"},
-      {"group/dropped_zero_variance", "groups",
-       "Such groups that dynamic sampling dropped and replaced, not in the row"},
+      {"group/replaced", "groups",
+       "Groups of which all responses or none were correct, which dynamic sampling replaced"},
 
       {"response/count", "responses", "Responses of the step"},
       {"response/tokens", "tokens", "Their tokens"},

@@ -32,7 +32,7 @@ std::unique_ptr<AdvantageEstimator> MeanOnly() {
 
 TEST(TrainingGroupsTest, AdvantagesAreSpreadOverTokensGroupByGroup) {
   std::map<std::string, double> row;
-  const auto groups = ToTrainingGroups({Group("a", {{1, 2}, {-1, 0}}), Group("b", {{1, 1}, {1, 3}})}, *MeanOnly(), {},
+  const auto groups = ToTrainingGroups({Group("a", {{1, 2}, {-1, 0}}), Group("b", {{1, 1}, {1, 3}})}, *MeanOnly(),
                                        /*policy_version=*/0, row);
   EXPECT_THAT(groups[0].responses[0].advantages, ElementsAre(1, 1));
   EXPECT_TRUE(groups[0].responses[1].advantages.empty());
@@ -43,20 +43,10 @@ TEST(TrainingGroupsTest, AdvantagesAreSpreadOverTokensGroupByGroup) {
   EXPECT_EQ(row.at("verdict/wrong"), 1);
 }
 
-TEST(TrainingGroupsTest, LongResponsesAreRewardedLess) {
-  std::map<std::string, double> row;
-  const OverlongPenalty penalty{.max_tokens = 8, .cache_tokens = 4};
-  const auto groups = ToTrainingGroups({Group("a", {{1, 4}, {1, 8}})}, *MeanOnly(), penalty, 0, row);
-  EXPECT_EQ(groups[0].responses[0].advantages[0], 0.5);
-  EXPECT_EQ(groups[0].responses[1].advantages[7], -0.5);
-  EXPECT_EQ(row.at("reward/mean"), 1) << "of the verdicts alone";
-  EXPECT_EQ(row.at("reward/overlong_penalty_mean"), -0.5);
-}
-
-TEST(TrainingGroupsTest, DynamicSamplingTakesOutWhatTeachesNothing) {
+TEST(TrainingGroupsTest, DynamicSamplingTakesOutWhatIsAllRightOrAllWrong) {
   std::vector<v1::TrajectoryGroup> groups = {Group("a", {{1, 1}, {1, 2}}), Group("b", {{1, 1}, {-1, 1}}),
                                              Group("c", {{-1, 1}, {-1, 1}})};
-  EXPECT_THAT(TakeOutZeroVariance(groups), ElementsAre("a", "c"));
+  EXPECT_THAT(TakeOutAllOrNoneCorrect(groups), ElementsAre("a", "c"));
   ASSERT_EQ(groups.size(), 1);
   EXPECT_EQ(groups[0].group_id(), "b");
 }
@@ -70,9 +60,6 @@ TEST(LearnerConfigTest, RefusesWhatARunCannotDo) {
   EXPECT_THAT(Refusal(TrainingAdvantage(config).status()), HasSubstr("greedy response"));
   config.mutable_learner()->mutable_advantage()->set_name("gae");
   EXPECT_TRUE(TrainingAdvantage(config).ok());
-  config.mutable_reward()->set_overlong_cache_tokens(9000);
-  EXPECT_THAT(Refusal(LoopOptions(config).status()), HasSubstr("more than rollout.max_new_tokens"));
-  config.mutable_reward()->set_overlong_cache_tokens(4096);
   config.mutable_learner()->mutable_behavior_correction()->set_truncate(2);
   EXPECT_TRUE(LoopOptions(config).ok());
   config.mutable_learner()->set_old_logprobs("behavior");

@@ -6,8 +6,6 @@
 #include <cmath>
 #include <functional>
 
-#include "learner/advantage/overlong_penalty.h"
-
 namespace maspo {
 namespace {
 
@@ -152,16 +150,6 @@ TEST(AdvantageEstimatorTest, WrongConfigurationsAreRefusedWithASentence) {
   config = Named("grpo", "mean_only");
   config.set_epsilon(1e-3);
   EXPECT_THAT(message(config), HasSubstr("only normalization std"));
-}
-
-TEST(OverlongPenaltyTest, FallsLinearlyOverTheLastTokens) {
-  const OverlongPenalty penalty{.max_tokens = 100, .cache_tokens = 20};
-  EXPECT_EQ(penalty.Of(0), 0);
-  EXPECT_EQ(penalty.Of(80), 0);
-  EXPECT_DOUBLE_EQ(penalty.Of(85), -0.25);
-  EXPECT_EQ(penalty.Of(100), -1);
-  EXPECT_EQ(penalty.Of(120), -1);
-  EXPECT_EQ((OverlongPenalty{.max_tokens = 100}.Of(100)), 0) << "off";
 }
 
 }  // namespace
