@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward fuzz
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward fuzz bench-objectives figures
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -37,6 +37,13 @@ bench-reward:      ## answers a second against Math-Verify, on one core
 
 fuzz:              ## the reward server's extraction, parser and comparison, 60 seconds each
 	@scripts/fuzz
+
+bench-objectives:  ## train the quick start with several objectives and seeds, and compare (hours)
+	@scripts/build maspo maspo-learner maspo-rollout-worker maspo-reward-server
+	@tests/benchmarks/objectives/bench.sh
+
+figures:           ## draw docs/figures anew, from the objectives' own code
+	@scripts/figures
 
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda
