@@ -1,5 +1,6 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs build-cuda lint format asan tsan clean bench-reward fuzz bench-objectives figures
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-objectives fuzz figures
+.PHONY: build-cuda lint format asan tsan clean
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -31,6 +32,7 @@ bench-logprobs:    ## time and memory of log-probabilities against plain PyTorch
 	@scripts/build logprobs_bench
 	@scripts/python-env .venv-test tests/requirements.txt
 	@tests/benchmarks/logprobs/bench.sh
+
 bench-reward:      ## answers a second against Math-Verify, on one core
 	@scripts/build bench_verifier
 	@tests/benchmarks/reward/bench.sh
