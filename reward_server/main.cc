@@ -40,7 +40,11 @@ absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   RewardService service(&pool, {.max_batch_items = reward.max_batch_items()}, role.metrics);
   MASPO_ASSIGN_OR_RETURN(
       const std::unique_ptr<ServerRunner> server,
-      ServerRunner::Start({.key = "--listen", .address = listen, .network = role.config.network()}, {&service}));
+      ServerRunner::Start({.key = "--listen",
+                           .address = listen,
+                           .network = role.config.network(),
+                           .max_connection_age = absl::Minutes(1)},  // So that added replicas get their share.
+                          {&service}));
   spdlog::info("verifying answers at {}", server->address().ToString());
   MASPO_RETURN_IF_ERROR(role.notify_ready(server->address().ToString()));
 

@@ -1,5 +1,6 @@
 #include "services/base/address.h"
 
+#include <limits.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,6 +65,24 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
     return malformed;
   }
   return address;
+}
+
+absl::StatusOr<std::string> HostOrOwn(const std::string& host) {
+  if (!host.empty()) return host;
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, sizeof name - 1);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  int error = getaddrinfo(name, nullptr, &hints, &found);
+  char numeric[NI_MAXHOST] = {};
+  if (error == 0) {
+    error = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0, NI_NUMERICHOST);
+    freeaddrinfo(found);
+  }
+  if (error == 0) return std::string(numeric);
+  return absl::UnavailableError(
+      absl::StrCat("this machine's own name, ", name, ", cannot be resolved: ", gai_strerror(error)));
 }
 
 std::string WhyCannotBind(const Address& address) {

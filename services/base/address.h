@@ -20,6 +20,10 @@ struct Address {
 // InvalidArgument: not host:port with a port of 0..65535.
 absl::StatusOr<Address> ParseAddress(std::string_view text);
 
+// `host`; if it is empty, the numeric address that this machine's own name resolves to: in a container or pod, the one
+// that its peers reach it at. Unavailable: the name does not resolve.
+absl::StatusOr<std::string> HostOrOwn(const std::string& host);
+
 // Why nobody can bind the address now, for people: "the port is in use by another process". For libraries that keep the
 // reason to themselves.
 std::string WhyCannotBind(const Address& address);

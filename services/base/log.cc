@@ -1,16 +1,52 @@
 #include "services/base/log.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 
 namespace maspo {
+namespace {
+
+std::unique_ptr<spdlog::formatter> TextFormatter(const std::string& who) {
+  // In a pattern a per cent sign starts a flag; %^ and %$ enclose the coloured part.
+  return std::make_unique<spdlog::pattern_formatter>(
+      absl::StrCat("%Y-%m-%d %H:%M:%S.%e %^%l%$ ", absl::StrReplaceAll(who, {{"%", "%%"}}), ": %v"));
+}
+
+// A pattern cannot escape what a message contains.
+class JsonFormatter final : public spdlog::formatter {
+ public:
+  JsonFormatter(std::string role, std::string name) : role_(std::move(role)), name_(std::move(name)) {}
+
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    nlohmann::ordered_json line;
+    line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromChrono(message.time), absl::UTCTimeZone());
+    const spdlog::string_view_t level = spdlog::level::to_string_view(message.level);
+    line["level"] = std::string(level.data(), level.size());
+    line["role"] = role_;
+    line["name"] = name_;
+    line["message"] = std::string(message.payload.data(), message.payload.size());
+    const std::string text = line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    out.append(text.data(), text.data() + text.size());
+  }
+
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(role_, name_); }
+
+ private:
+  const std::string role_, name_;
+};
+
+}  // namespace
 
 absl::Status InitLogging(const LogOptions& options) {
   const auto level = spdlog::level::from_str(options.level);
@@ -28,8 +64,11 @@ absl::Status InitLogging(const LogOptions& options) {
   }
   const std::string who = options.name.empty() ? options.role : absl::StrCat(options.role, "/", options.name);
   auto logger = std::make_shared<spdlog::logger>(who, sinks.begin(), sinks.end());
-  // In a pattern a per cent sign starts a flag; %^ and %$ enclose the coloured part.
-  logger->set_pattern(absl::StrCat("%Y-%m-%d %H:%M:%S.%e %^%l%$ ", absl::StrReplaceAll(who, {{"%", "%%"}}), ": %v"));
+  if (options.json) {
+    logger->set_formatter(std::make_unique<JsonFormatter>(options.role, options.name));
+  } else {
+    logger->set_formatter(TextFormatter(who));
+  }
   logger->set_level(level);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

@@ -11,11 +11,13 @@ struct LogOptions {
   std::string name = "";       // Which one of the role: rank or worker name; may be empty.
   std::string file = "";       // Appended to, besides stderr; empty = stderr alone.
   std::string level = "info";  // trace, debug, info, warning, error, critical, off.
+  bool json = false;           // One JSON object a line, for log collectors.
 };
 
 // Sets up spdlog's default logger, so that code just says spdlog::info("step {}", step). Lines read
 //
 //   2026-03-01 12:30:45.123 info learner/0: step 3
+//   {"time":"2026-03-01T12:30:45.123Z","level":"info","role":"learner","name":"0","message":"step 3"}
 //
 // Call it once, first thing in main. InvalidArgument: unknown level. Unavailable: the file cannot be opened.
 absl::Status InitLogging(const LogOptions& options);

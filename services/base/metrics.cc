@@ -9,9 +9,20 @@
 
 namespace maspo {
 
-Metrics::Metrics(std::string role, std::string name)
-    : common_{{"role", std::move(role)}, {"name", std::move(name)}},
-      registry_(std::make_shared<prometheus::Registry>()) {}
+namespace {
+
+Metrics::Labels CommonLabels(const std::string& role, const std::string& name, const std::string& run) {
+  Metrics::Labels labels = {{"role", role}, {"name", name}};
+  if (!run.empty()) labels["run"] = run;
+  return labels;
+}
+
+}  // namespace
+
+Metrics::Metrics(const std::string& role, const std::string& name, const std::string& run)
+    : common_(CommonLabels(role, name, run)),
+      registry_(std::make_shared<prometheus::Registry>()),
+      sources_(std::make_shared<ScrapeSources>(common_)) {}
 
 prometheus::Counter& Metrics::AddCounter(const std::string& name, const std::string& help, const Labels& labels) {
   return prometheus::BuildCounter().Name(name).Help(help).Labels(common_).Register(*registry_).Add(labels);
@@ -38,19 +49,21 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const Ad
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(listen.ToString(), kThreads);
     exposer->RegisterCollectable(metrics.registry());
+    exposer->RegisterCollectable(metrics.sources());
     Address bound = listen;
     bound.port = exposer->GetListeningPorts().at(0);
-    return std::unique_ptr<MetricsEndpoint>(
-        new MetricsEndpoint(std::move(bound), metrics.registry(), std::move(exposer)));
+    return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(bound), metrics, std::move(exposer)));
   } catch (const std::exception&) {
     return absl::UnavailableError(absl::StrCat("cannot serve metrics at ", listen.ToString(), ": ",
                                                WhyCannotBind(listen), "; choose another metrics.port, or 0 for any"));
   }
 }
 
-MetricsEndpoint::MetricsEndpoint(Address address, std::shared_ptr<prometheus::Registry> registry,
-                                 std::unique_ptr<prometheus::Exposer> exposer)
-    : address_(std::move(address)), registry_(std::move(registry)), exposer_(std::move(exposer)) {}
+MetricsEndpoint::MetricsEndpoint(Address address, const Metrics& metrics, std::unique_ptr<prometheus::Exposer> exposer)
+    : address_(std::move(address)),
+      registry_(metrics.registry()),
+      sources_(metrics.sources()),
+      exposer_(std::move(exposer)) {}
 
 MetricsEndpoint::~MetricsEndpoint() = default;
 

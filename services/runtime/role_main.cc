@@ -1,15 +1,20 @@
 #include "services/runtime/role_main.h"
 
+#include <limits.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/base/exception_barrier.h"
 #include "services/base/exit_code.h"
 #include "services/base/log.h"
+#include "services/base/process_metrics.h"
 #include "services/base/status_macros.h"
+#include "services/base/version.h"
 #include "services/runtime/config_loader.h"
 #include "services/runtime/signals.h"
 
@@ -18,18 +23,39 @@ namespace {
 
 struct RoleFlags {
   std::string config, name, log_file, log_level = "info";
+  bool log_json = false;
   std::vector<std::string> overrides;
   int ready_fd = -1;  // None.
 };
 
+// Of processes that nobody named, several of which may run on one machine only if each has a machine name of its own,
+// as containers have.
+std::string NameByHost(const std::string& role) {
+  char host[HOST_NAME_MAX + 1] = {};
+  gethostname(host, sizeof host - 1);
+  return absl::StrCat(role, "-", host);
+}
+
+MetricSample BuildSample() {
+  const BuildInfo build = GetBuildInfo();
+  return {.kind = MetricSample::Kind::kGauge,
+          .name = "maspo_build_info",
+          .help = "1, with what the program was built from as labels",
+          .value = 1,
+          .labels = {{"version", build.version}, {"commit", build.commit}, {"compiler", build.compiler}}};
+}
+
 absl::Status RunRole(const std::string& role, const RoleFlags& flags, const StopSignal& stop,
                      const std::function<absl::Status(RoleContext&)>& body) {
-  const std::string name = flags.name.empty() ? role : flags.name;
-  MASPO_RETURN_IF_ERROR(InitLogging({.role = role, .name = name, .file = flags.log_file, .level = flags.log_level}));
+  const std::string name = flags.name.empty() ? NameByHost(role) : flags.name;
+  MASPO_RETURN_IF_ERROR(InitLogging(
+      {.role = role, .name = name, .file = flags.log_file, .level = flags.log_level, .json = flags.log_json}));
   MASPO_ASSIGN_OR_RETURN(v1::RunConfig config, LoadConfig(flags.config, flags.overrides));
   MASPO_RETURN_IF_ERROR(ValidateConfig(config));
 
-  Metrics metrics(role, name);
+  Metrics metrics(role, name, config.run().name());
+  const auto build_source = metrics.AddSource([] { return std::vector<MetricSample>{BuildSample()}; });
+  const auto process_source = metrics.AddSource(ProcessSamples);
   const v1::MetricsSection& section = config.metrics();
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsEndpoint> endpoint,
                          MetricsEndpoint::Start({section.listen_host(), static_cast<int>(section.port())}, metrics));
@@ -52,9 +78,13 @@ int RoleMain(int argc, char** argv, const std::string& role, const std::function
   RoleFlags flags;
   app.add_option("--config", flags.config, "Run configuration, YAML")->required();
   app.add_option("--set", flags.overrides, "key=value, overrides one key; may be repeated");
-  app.add_option("--name", flags.name, "Of this process in logs and metrics");
+  app.set_version_flag("--version", VersionText());
+  app.add_option("--name", flags.name,
+                 "Of this process in logs and metrics; no two workers of a run share one. "
+                 "Default: the role and the machine's name");
   app.add_option("--log-file", flags.log_file, "Appended to, besides stderr");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warning, error")->capture_default_str();
+  app.add_flag("--log-json", flags.log_json, "Log lines as JSON objects");
   app.add_option("--ready-fd", flags.ready_fd, "Descriptor to report readiness on, as one line of JSON");
   add_flags(app);
   CLI11_PARSE(app, argc, argv);

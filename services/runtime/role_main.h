@@ -19,7 +19,7 @@ namespace maspo {
 
 // What a role process has before its own work begins.
 struct RoleContext {
-  std::string name;      // "rollout-worker-1"; the role when --name is not given.
+  std::string name;      // "rollout-worker-1"; the role and the machine's name when --name is not given.
   v1::RunConfig config;  // Validated.
   Metrics& metrics;
   std::string metrics_endpoint;                                           // host:port, being served.
@@ -27,8 +27,8 @@ struct RoleContext {
   std::function<absl::Status(const std::string& endpoint)> notify_ready;  // Tells the parent, if there is one.
 };
 
-// main() of a role: flags (--config, --set, --name, --log-file, --ready-fd, and what `add_flags` declares), signals,
-// logging, configuration, Prometheus endpoint, then `body`. An error is printed as one sentence, and logged.
+// main() of a role: flags (--config, --set, --name, --log-..., --ready-fd, --version, and what `add_flags` declares),
+// signals, logging, configuration, Prometheus endpoint, then `body`. An error is printed as one sentence, and logged.
 //
 // Returns the exit code (services/base/exit_code.h).
 int RoleMain(int argc, char** argv, const std::string& role, const std::function<void(CLI::App&)>& add_flags,

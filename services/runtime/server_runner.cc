@@ -49,6 +49,10 @@ absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(const Options&
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
   SetLimits(options.network, builder);
+  if (options.max_connection_age < absl::InfiniteDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_age)));
+  }
   int bound_port = 0;
   builder.AddListeningPort(options.address, credentials, &bound_port);
   for (grpc::Service* service : services) builder.RegisterService(service);

@@ -25,6 +25,9 @@ class ServerRunner {
     std::string key;             // What named the address, for messages: "network.learner".
     std::string address;         // host:port; port 0 = any free one.
     v1::NetworkSection network;  // Credentials and limits.
+    // Clients are asked to connect anew after this long, whereupon those that call by a name find servers that were
+    // added. Calls in progress are finished.
+    absl::Duration max_connection_age = absl::InfiniteDuration();
   };
 
   // `services` must outlive the server. Unavailable: the address cannot be bound, in one sentence that says why.

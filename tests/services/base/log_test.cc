@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <nlohmann/json.hpp>
+
 #include "services/base/atomic_file.h"
 #include "tests/support/temp_dir.h"
 
@@ -23,6 +25,18 @@ TEST(LogTest, LinesCarryTimeLevelRoleAndNameInFileAndStderr) {
   const std::string line = ReadFile(dir.File("learner.log")).value();
   EXPECT_THAT(line, MatchesRegex("....-..-.. ..:..:..\\.... warning learner/0: step 3\n"));
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("warning learner/0: step 3"));
+}
+
+TEST(LogTest, JsonLinesHoldAnyMessage) {
+  TempDir dir;
+  ASSERT_TRUE(InitLogging({.role = "learner", .name = "0", .file = dir.File("a.log"), .json = true}).ok());
+  spdlog::error("a \"quote\",\na line and a byte \xff that is not UTF-8");
+  const auto line = nlohmann::json::parse(ReadFile(dir.File("a.log")).value());
+  EXPECT_EQ(line.at("level"), "error");
+  EXPECT_EQ(line.at("role"), "learner");
+  EXPECT_EQ(line.at("name"), "0");
+  EXPECT_EQ(line.at("message"), "a \"quote\",\na line and a byte \xef\xbf\xbd that is not UTF-8");
+  EXPECT_THAT(line.at("time").get<std::string>(), MatchesRegex("....-..-..T..:..:..\\....Z"));
 }
 
 TEST(LogTest, LevelAndPlainRoleAreHonoured) {

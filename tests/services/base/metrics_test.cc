@@ -8,11 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
+
+#include "absl/time/clock.h"
+#include "services/base/process_metrics.h"
+
 namespace maspo {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // What a scraper receives; written on bare sockets, so that the endpoint is not tested with its own library.
 std::string HttpGet(const Address& address, const std::string& path) {
@@ -45,6 +51,40 @@ TEST(MetricsTest, EndpointServesEverySeriesWithRoleAndName) {
   EXPECT_THAT(page, HasSubstr("maspo_tokens_total{name=\"1\",role=\"rollout-worker\",kind=\"prompt\"} 5"));
   EXPECT_THAT(page, HasSubstr("maspo_waiting_groups{name=\"1\",role=\"rollout-worker\"} 2"));
   EXPECT_THAT(page, HasSubstr("maspo_call_seconds_bucket{name=\"1\",role=\"rollout-worker\",le=\"1\"} 1"));
+}
+
+TEST(MetricsTest, ASourceIsAskedAtEachScrapeUntilItsHandleIsGone) {
+  Metrics metrics("learner", "0", "my run");
+  auto endpoint = MetricsEndpoint::Start({"127.0.0.1", 0}, metrics);
+  ASSERT_TRUE(endpoint.ok()) << endpoint.status();
+  int asked = 0;
+  auto handle = metrics.AddSource([&] {
+    ++asked;
+    return std::vector<MetricSample>{
+        {MetricSample::Kind::kCounter, "maspo_groups_total", "Groups", 3, {{"stage", "issued"}}},
+        {MetricSample::Kind::kCounter, "maspo_groups_total", "Groups", 1, {{"stage", "trained"}}},
+        {MetricSample::Kind::kGauge, "maspo_step", "Step", 7}};
+  });
+  std::string page = HttpGet((*endpoint)->address(), "/metrics");
+  EXPECT_THAT(page, HasSubstr("# TYPE maspo_groups_total counter"));
+  EXPECT_THAT(page, HasSubstr("maspo_groups_total{name=\"0\",role=\"learner\",run=\"my run\",stage=\"trained\"} 1"));
+  EXPECT_THAT(page, HasSubstr("maspo_step{name=\"0\",role=\"learner\",run=\"my run\"} 7"));
+  handle.reset();
+  page = HttpGet((*endpoint)->address(), "/metrics");
+  EXPECT_THAT(page, Not(HasSubstr("maspo_step")));
+  EXPECT_EQ(asked, 1);
+}
+
+TEST(MetricsTest, AProcessTellsWhatItUses) {
+  std::map<std::string, double> values;
+  for (const MetricSample& sample : ProcessSamples()) values[sample.name] = sample.value;
+  EXPECT_GT(values.at("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(values.at("process_threads"), 1);
+  EXPECT_GE(values.at("process_open_fds"), 3);
+  EXPECT_GE(values.at("process_cpu_seconds_total"), 0);
+  const double age = absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()) - values.at("process_start_time_seconds");
+  EXPECT_GT(age, -2);
+  EXPECT_LT(age, 600);
 }
 
 TEST(MetricsTest, SameNameAndLabelsAreOneSeries) {
@@ -84,6 +124,15 @@ TEST(AddressTest, OnlyAddressesOfThisMachineAreLoopback) {
   EXPECT_TRUE((Address{"::1", 1}.IsLoopback()));
   EXPECT_FALSE((Address{"0.0.0.0", 1}.IsLoopback()));
   EXPECT_FALSE((Address{"10.0.0.1", 1}.IsLoopback()));
+}
+
+TEST(AddressTest, AnEmptyHostIsThisMachinesOwnAddress) {
+  EXPECT_EQ(*HostOrOwn("10.1.2.3"), "10.1.2.3");
+  const auto own = HostOrOwn("");
+  ASSERT_TRUE(own.ok()) << own.status();
+  in6_addr address = {};
+  EXPECT_TRUE(inet_pton(AF_INET, own->c_str(), &address) == 1 || inet_pton(AF_INET6, own->c_str(), &address) == 1)
+      << *own;
 }
 
 TEST(AddressTest, SaysWhyAnAddressCannotBeBound) {

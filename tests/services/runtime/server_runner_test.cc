@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "services/control/control_client.h"
 #include "services/prompts/prompt_client.h"
+#include "services/runtime/health.h"
 #include "tests/services/loopback.h"
 #include "tests/support/certificates.h"
 #include "tests/support/temp_dir.h"
@@ -52,6 +53,26 @@ TEST(ServerRunnerTest, TellsTheHealthOfTheProcess) {
   const auto [status, response] = RawCall(learner.Start(), "/grpc.health.v1.Health/Check", "");
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response, "\x08\x01");  // HealthCheckResponse{status: SERVING}
+}
+
+TEST(HealthTest, AServerIsWellUntilItIsGone) {
+  FakeLearner learner;
+  const std::string endpoint = learner.Start();
+  EXPECT_TRUE(CheckHealth(endpoint, {}, absl::Seconds(5)).ok());
+  learner.server.reset();
+  EXPECT_TRUE(absl::IsUnavailable(CheckHealth(endpoint, {}, absl::Milliseconds(300))));
+}
+
+TEST(HealthTest, APageIsWellWhenItIsAnsweredWith200) {
+  const Metrics metrics("rollout-worker", "0");
+  auto endpoint = MetricsEndpoint::Start({"127.0.0.1", 0}, metrics);
+  ASSERT_TRUE(endpoint.ok());
+  const std::string url = absl::StrCat("http://", (*endpoint)->address().ToString());
+  EXPECT_TRUE(CheckHealth(url + "/metrics", {}, absl::Seconds(5)).ok());
+  EXPECT_THAT(std::string(CheckHealth(url + "/nothing", {}, absl::Seconds(5)).message()), HasSubstr("404"));
+  endpoint->reset();
+  EXPECT_THAT(std::string(CheckHealth(url + "/metrics", {}, absl::Seconds(5)).message()), HasSubstr("does not answer"));
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckHealth("http://nowhere", {}, absl::Seconds(5))));
 }
 
 TEST(ServerRunnerTest, ReflectionListsTheServices) {
