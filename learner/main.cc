@@ -10,8 +10,11 @@
 #include "absl/time/clock.h"
 #include "collective/device.h"
 #include "learner/learner_config.h"
+#include "learner/metrics/learner_samples.h"
+#include "learner/metrics/sample_log.h"
 #include "learner/training_loop.h"
 #include "model/hugging_face.h"
+#include "services/base/address.h"
 #include "services/base/status_macros.h"
 #include "services/control/control_service.h"
 #include "services/prompts/prompt_service.h"
@@ -61,12 +64,24 @@ absl::StatusOr<Start> FindStart(const LearnerFlags& flags, const v1::RunConfig& 
   return start;
 }
 
-WeightPublisher::Options PublisherOptions(const v1::RunConfig& config, torch::Device device) {
+absl::StatusOr<WeightPublisher::Options> PublisherOptions(const v1::RunConfig& config, torch::Device device) {
   const v1::WeightsSection& weights = config.weights();
-  return {.device = device,
-          .host = weights.listen_host(),
-          .timeout = absl::Seconds(weights.timeout_seconds()),
-          .gather = absl::Seconds(weights.gather_seconds())};
+  MASPO_ASSIGN_OR_RETURN(std::string host, HostOrOwn(weights.listen_host()));
+  return WeightPublisher::Options{.device = device,
+                                  .host = std::move(host),
+                                  .timeout = absl::Seconds(weights.timeout_seconds()),
+                                  .gather = absl::Seconds(weights.gather_seconds())};
+}
+
+// What is known now about the run's folder.
+void DescribeRunDir(const std::string& run_dir, const CheckpointStore& checkpoints, LearnerSnapshot& snapshot) {
+  if (const auto newest = checkpoints.Newest()) {
+    const auto state = CheckpointStore::LoadState(*newest);
+    if (state.ok()) snapshot.checkpoint_step = state->step;
+  }
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(run_dir, error);
+  if (!error) snapshot.run_dir_free_bytes = space.available;
 }
 
 absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
@@ -120,6 +135,11 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                                                                .tensorboard = config.metrics().tensorboard()},
                                                               role.metrics));
 
+  MASPO_ASSIGN_OR_RETURN(SampleLog sample_log, SampleLog::Open({.path = flags.run_dir + "/samples.jsonl",
+                                                                .resume_step = start.state.step,
+                                                                .interval = config.metrics().sample_interval()},
+                                                               tokenizer.get()));
+
   // The hops in the order of the flow.
   const uint64_t version = start.state.step;
   EvaluationCollector evaluation;
@@ -142,8 +162,9 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                                           absl::Time now) { leaser->RenewLeases(id, held, now); },
                       .on_worker_ended = [&](const std::string& id) { leaser->EndWorker(id); },
                       .on_tick = [&](absl::Time now) { leaser->ExpireLeases(now); }});
-  MASPO_ASSIGN_OR_RETURN(const auto publisher, WeightPublisher::Create(PublisherOptions(config, device),
-                                                                       [&] { return control.LiveWorkers(); }));
+  MASPO_ASSIGN_OR_RETURN(const WeightPublisher::Options publisher_options, PublisherOptions(config, device));
+  MASPO_ASSIGN_OR_RETURN(const auto publisher,
+                         WeightPublisher::Create(publisher_options, [&] { return control.LiveWorkers(); }));
   std::optional<Evaluator> evaluator;
   if (held_out) evaluator.emplace(EvaluationOptions(config, *tokenizer), &*held_out, leaser.get(), &evaluation);
 
@@ -158,6 +179,16 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
           {&prompt_service, &trajectory_service, &weight_service, &control_service}));
   MASPO_RETURN_IF_ERROR(role.notify_ready(server->address().ToString()));
 
+  const auto samples = role.metrics.AddSource([&] {
+    LearnerSnapshot snapshot;
+    snapshot.status = control.GetStatus().value_or(v1::RunStatus());
+    snapshot.leases = leaser->stats();
+    snapshot.buffer = buffer.stats();
+    snapshot.ledger = ledger->counts();
+    snapshot.push_bytes = publisher->bytes_sent();
+    DescribeRunDir(flags.run_dir, checkpoints, snapshot);
+    return LearnerSamples(snapshot);
+  });
   TrainingLoop loop(loop_options, {.leaser = leaser.get(),
                                    .buffer = &buffer,
                                    .advantage = advantage.get(),
@@ -169,6 +200,7 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                                    .evaluator = evaluator ? &*evaluator : nullptr,
                                    .ledger = ledger.get(),
                                    .journal = &journal,
+                                   .sample_log = &sample_log,
                                    .checkpoints = &checkpoints,
                                    .control = &control,
                                    .stop = &role.stop});

@@ -188,6 +188,7 @@ absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunStat
   Stopwatch watch(row);
   std::vector<TrainingGroup> groups = ToTrainingGroups(taken, *parts_.advantage, policy_version, row);
   row["queue/depth"] = static_cast<double>(parts_.buffer->stats().waiting);
+  MASPO_RETURN_IF_ERROR(parts_.sample_log->Record(step, taken.front()));
 
   parts_.control->SetPhase("old_logprobs", "");
   PrepareLogprobs(groups, row);

@@ -15,6 +15,7 @@
 #include "learner/evaluation/evaluator.h"
 #include "learner/ledger/ledger.h"
 #include "learner/metrics/run_journal.h"
+#include "learner/metrics/sample_log.h"
 #include "learner/prompts/prompt_leaser.h"
 #include "learner/publish/weight_publisher.h"
 #include "learner/update/behavior_correction.h"
@@ -63,6 +64,7 @@ class TrainingLoop {
     Evaluator* evaluator;  // Null without held-out problems.
     Ledger* ledger;
     RunJournal* journal;
+    SampleLog* sample_log;
     CheckpointStore* checkpoints;
     RunControl* control;
     const StopSignal* stop;

@@ -5,6 +5,7 @@
 #include "model/hugging_face.h"
 #include "model/tokenizer.h"
 #include "rollout_worker/rollout/rollout_worker.h"
+#include "services/base/address.h"
 #include "services/base/status_macros.h"
 #include "services/base/worker_thread.h"
 #include "services/control/control_client.h"
@@ -18,9 +19,9 @@
 namespace maspo {
 namespace {
 
-RolloutWorker::Options OptionsOf(const RoleContext& role, torch::Device device, const std::string& model_digest) {
+absl::StatusOr<RolloutWorker::Options> OptionsOf(const RoleContext& role, torch::Device device,
+                                                 const std::string& model_digest) {
   const v1::RolloutSection& rollout = role.config.rollout();
-  const v1::WeightsSection& weights = role.config.weights();
   RolloutWorker::Options options;
   v1::RegisterRequest& registration = options.session.registration;
   registration.set_contract_version(1);
@@ -34,7 +35,7 @@ RolloutWorker::Options OptionsOf(const RoleContext& role, torch::Device device, 
   options.engine.kv_cache_tokens = static_cast<int64_t>(rollout.kv_cache_tokens());
   options.engine.prefill_tokens_per_step = static_cast<int>(rollout.prefill_tokens_per_step());
   options.weights.device = device;
-  options.weights.host = weights.listen_host();
+  MASPO_ASSIGN_OR_RETURN(options.weights.host, HostOrOwn(role.config.weights().listen_host()));
   options.groups_in_flight = static_cast<int>(rollout.groups_in_flight());
   return options;
 }
@@ -63,7 +64,8 @@ absl::Status RunWorker(RoleContext& role) {
                                                              config.network().reward_servers().end()},
                                                .network = config.network(),
                                                .max_batch_items = config.reward().max_batch_items()}));
-  RolloutWorker worker(OptionsOf(role, device, model_digest),
+  MASPO_ASSIGN_OR_RETURN(const RolloutWorker::Options options, OptionsOf(role, device, model_digest));
+  RolloutWorker worker(options,
                        {.membership = &control,
                         .prompts = &prompts,
                         .weights = &weights,

@@ -1,8 +1,10 @@
 #include "learner/buffer/trajectory_buffer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "learner/buffer/group_check.h"
 #include "services/base/status_macros.h"
 
@@ -47,7 +49,7 @@ absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group, absl::Ti
   MASPO_RETURN_IF_ERROR(registry_->Accept(group));
   ++stats_.admitted;
   std::string group_id = group.group_id();
-  waiting_.emplace(std::move(group_id), std::move(group));
+  waiting_.emplace(std::move(group_id), Waiting{std::move(group), absl::Now()});
   return absl::OkStatus();
 }
 
@@ -59,7 +61,7 @@ absl::Status TrajectoryBuffer::CheckVersions(const v1::TrajectoryGroup& group) {
         absl::StrCat("group ", group.group_id(), " was sampled by policy version ", versions.newest,
                      ", which this learner has not published (it is at ", policy_version_, ")"));
   }
-  if (IsTooOld(group)) {
+  if (StalenessOf(group) > options_.max_staleness) {
     ++stats_.refused_too_old;
     MASPO_RETURN_IF_ERROR(registry_->Refuse(group.worker_id(), group.group_id(), "too_old"));
     return absl::FailedPreconditionError(absl::StrCat("group ", group.group_id(), " was sampled by policy version ",
@@ -69,15 +71,16 @@ absl::Status TrajectoryBuffer::CheckVersions(const v1::TrajectoryGroup& group) {
   return absl::OkStatus();
 }
 
-bool TrajectoryBuffer::IsTooOld(const v1::TrajectoryGroup& group) const {
+// Versions that the oldest token of the group is behind; 0 for a group without tokens.
+uint64_t TrajectoryBuffer::StalenessOf(const v1::TrajectoryGroup& group) const {
   const VersionRange versions = VersionsOf(group);
-  return versions.oldest <= versions.newest &&
-         static_cast<uint64_t>(versions.oldest) + options_.max_staleness < policy_version_;
+  if (versions.oldest > versions.newest) return 0;
+  return policy_version_ - std::min(static_cast<uint64_t>(versions.oldest), policy_version_);
 }
 
 absl::Status TrajectoryBuffer::EvictTooOld() {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (!IsTooOld(it->second)) {
+    if (StalenessOf(it->second.group) <= options_.max_staleness) {
       ++it;
       continue;
     }
@@ -102,7 +105,10 @@ absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint
   }
   std::vector<v1::TrajectoryGroup> step;
   step.reserve(num_groups);
-  while (step.size() < num_groups) step.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
+  while (step.size() < num_groups) {
+    step.push_back(std::move(waiting_.extract(waiting_.begin()).mapped().group));
+    ++stats_.taken_by_staleness[StalenessOf(step.back())];
+  }
   return step;
 }
 
@@ -120,6 +126,9 @@ TrajectoryBuffer::Stats TrajectoryBuffer::stats() const {
   absl::MutexLock lock(&mutex_);
   Stats stats = stats_;
   stats.waiting = waiting_.size();
+  absl::Time oldest = absl::InfiniteFuture();
+  for (const auto& [id, waiting] : waiting_) oldest = std::min(oldest, waiting.since);
+  if (!waiting_.empty()) stats.oldest_wait = absl::Now() - oldest;
   return stats;
 }
 

@@ -42,6 +42,9 @@ class TrajectoryBuffer final : public TrajectorySink {
     uint64_t refused_too_old = 0;  // At Offer.
     uint64_t evicted_too_old = 0;  // At TakeStep.
     uint64_t duplicates = 0;
+    absl::Duration oldest_wait;  // Of the group that has waited longest; 0 without one.
+    std::map<uint64_t, uint64_t>
+        taken_by_staleness;  // Groups that TakeStep gave, by how many versions they were behind.
   };
 
   // `registry` and `evaluation` outlive the buffer; `policy_version` is the one that is published first.
@@ -62,11 +65,16 @@ class TrajectoryBuffer final : public TrajectorySink {
   Stats stats() const;
 
  private:
+  struct Waiting {
+    v1::TrajectoryGroup group;
+    absl::Time since;
+  };
+
   absl::Status OfferEvaluation(v1::TrajectoryGroup group);
   absl::Status OfferTraining(v1::TrajectoryGroup group, absl::Time deadline);
   absl::Status CheckVersions(const v1::TrajectoryGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status EvictTooOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool IsTooOld(const v1::TrajectoryGroup& group) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  uint64_t StalenessOf(const v1::TrajectoryGroup& group) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   GroupRegistry* const registry_;
@@ -74,7 +82,7 @@ class TrajectoryBuffer final : public TrajectorySink {
 
   mutable absl::Mutex mutex_;  // Guards everything below.
   uint64_t policy_version_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, v1::TrajectoryGroup> waiting_ ABSL_GUARDED_BY(mutex_);  // By group id.
+  std::map<std::string, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // By group id.
   Stats stats_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

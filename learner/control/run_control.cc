@@ -24,6 +24,7 @@ RunControl::RunControl(Options options, Callbacks callbacks)
     : options_(std::move(options)),
       callbacks_(std::move(callbacks)),
       start_(absl::Now()),
+      last_step_(start_),
       watcher_([this] { WatchHeartbeats(); }) {}
 
 RunControl::~RunControl() {
@@ -101,6 +102,7 @@ absl::StatusOr<v1::RunStatus> RunControl::GetStatus() {
   status.set_run_id(options_.run_id);
   status.set_total_steps(options_.total_steps);
   status.set_elapsed_seconds(static_cast<float>(absl::ToDoubleSeconds(now - start_)));
+  status.set_seconds_since_step(static_cast<float>(absl::ToDoubleSeconds(now - last_step_)));
   for (const auto& [id, worker] : workers_) {
     v1::WorkerSummary& summary = *status.add_workers();
     summary.set_worker_id(id);
@@ -137,6 +139,7 @@ void RunControl::SetPhase(const std::string& phase, const std::string& waiting_f
 
 void RunControl::SetStep(uint64_t step, int64_t policy_version, const std::map<std::string, double>& metrics) {
   absl::MutexLock lock(&mutex_);
+  last_step_ = absl::Now();
   progress_.set_step(step);
   progress_.set_policy_version(policy_version);
   progress_.mutable_metrics()->clear();

@@ -77,6 +77,7 @@ class RunControl final : public Membership {
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);  // By id.
   uint64_t registrations_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::RunStatus progress_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_step_ ABSL_GUARDED_BY(mutex_);  // When SetStep was called last.
   bool run_is_over_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread watcher_;

@@ -38,6 +38,8 @@ std::vector<LedgerEvent> ResultEvents(const v1::TrajectoryGroup& group) {
   LedgerEvent generated = Event(LedgerEventKind::kGenerated, group.group_id());
   LedgerEvent scored = Event(LedgerEventKind::kScored, group.group_id());
   generated.worker_id = group.worker_id();
+  generated.seconds = group.generate_seconds();
+  scored.seconds = group.verify_seconds();
   generated.responses = static_cast<uint32_t>(group.trajectories_size());
   for (const v1::Trajectory& trajectory : group.trajectories()) {
     generated.response_tokens += trajectory.token_ids_size();

@@ -35,7 +35,8 @@ absl::Status WriteAt(int fd, std::string_view text, uint64_t offset, const std::
 }
 
 // Replays the lines of `text`. A damaged line is the torn tail only if no intact line follows.
-absl::StatusOr<LedgerFile> Replay(std::string_view text, const std::string& path) {
+absl::StatusOr<LedgerFile> Replay(std::string_view text, const std::string& path,
+                                  const std::function<void(const LedgerEvent&)>& visit) {
   LedgerFile file;
   size_t damaged_line = 0;
   size_t line_number = 0;
@@ -57,6 +58,7 @@ absl::StatusOr<LedgerFile> Replay(std::string_view text, const std::string& path
     }
     if (!event.ok()) return Annotate(event.status(), where);
     MASPO_RETURN_IF_ERROR(Annotate(file.state.Apply(*event), where));
+    visit(*event);
     file.intact_bytes = begin;
   }
   file.torn_bytes = text.size() - file.intact_bytes;
@@ -65,9 +67,9 @@ absl::StatusOr<LedgerFile> Replay(std::string_view text, const std::string& path
 
 }  // namespace
 
-absl::StatusOr<LedgerFile> ReadLedger(const std::string& path) {
+absl::StatusOr<LedgerFile> ReadLedger(const std::string& path, const std::function<void(const LedgerEvent&)>& visit) {
   MASPO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  return Replay(text, path);
+  return Replay(text, path, visit);
 }
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
@@ -121,7 +123,8 @@ absl::Status Ledger::TruncateTo(uint64_t offset) {
                                                    " is not the end of an event (the ledger has ", offset_,
                                                    " bytes): it does not belong to this checkpoint"));
   }
-  MASPO_ASSIGN_OR_RETURN(LedgerFile file, Replay(std::string_view(text).substr(0, offset), path_));
+  MASPO_ASSIGN_OR_RETURN(LedgerFile file,
+                         Replay(std::string_view(text).substr(0, offset), path_, [](const LedgerEvent&) {}));
   if (ftruncate(fd_, static_cast<off_t>(offset)) != 0 || fsync(fd_) != 0) return ErrnoStatus("truncate", path_);
   state_ = std::move(file.state);
   offset_ = offset;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,7 +71,8 @@ struct LedgerFile {
 };
 
 // NotFound: no such file. DataLoss: names the damaged line. FailedPrecondition: names the line that breaks the order of
-// life.
-absl::StatusOr<LedgerFile> ReadLedger(const std::string& path);
+// life. `visit` sees each intact event, in order.
+absl::StatusOr<LedgerFile> ReadLedger(
+    const std::string& path, const std::function<void(const LedgerEvent&)>& visit = [](const LedgerEvent&) {});
 
 }  // namespace maspo

@@ -54,6 +54,7 @@ std::string EncodeLedgerLine(const LedgerEvent& event) {
     row["tokens"] = event.response_tokens;
   }
   if (!event.verdicts.empty()) row["verdicts"] = event.verdicts;
+  if (event.seconds > 0) row["seconds"] = event.seconds;
   if (event.kind == LedgerEventKind::kTrained) row["step"] = event.step;
   if (!event.reason.empty()) row["reason"] = event.reason;
   row["time"] = event.time;
@@ -80,6 +81,7 @@ absl::StatusOr<LedgerEvent> DecodeLedgerLine(std::string_view line) {
     event.responses = row.value("responses", 0u);
     event.response_tokens = row.value("tokens", uint64_t{0});
     event.verdicts = row.value("verdicts", event.verdicts);
+    event.seconds = row.value("seconds", 0.0);
     event.step = row.value("step", uint64_t{0});
     event.reason = row.value("reason", "");
     event.time = row.value("time", 0.0);

@@ -25,6 +25,7 @@ struct LedgerEvent {
   uint32_t responses = 0;                    // generated
   uint64_t response_tokens = 0;              // generated
   std::map<std::string, uint32_t> verdicts;  // scored: verdict name -> responses
+  double seconds = 0;                        // generated, scored: how long it took the worker
   uint64_t step = 0;                         // trained
   std::string reason;                        // reissued, dropped: one word
   double time = 0;                           // Unix seconds; set by Ledger::Append.

@@ -20,7 +20,7 @@ std::string Encode(const StepMetrics& row) {
   for (const auto& [name, value] : row.values) {
     object[name] = std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
   }
-  return object.dump() + "\n";
+  return object.dump();
 }
 
 absl::StatusOr<uint64_t> StepOf(const std::string& line) {
@@ -68,15 +68,17 @@ absl::Status MetricsLog::KeepRowsUpTo(uint64_t step) {
   return absl::OkStatus();
 }
 
-absl::Status MetricsLog::Append(const StepMetrics& row) {
-  if (!empty_ && row.step <= last_step_) {
+absl::Status MetricsLog::Append(const StepMetrics& row) { return AppendObject(row.step, Encode(row)); }
+
+absl::Status MetricsLog::AppendObject(uint64_t step, const std::string& json) {
+  if (!empty_ && step <= last_step_) {
     return absl::AlreadyExistsError(
-        absl::StrCat(path_, " has step ", last_step_, " already; step ", row.step, " cannot follow"));
+        absl::StrCat(path_, " has step ", last_step_, " already; step ", step, " cannot follow"));
   }
-  out_ << Encode(row) << std::flush;
+  out_ << json << '\n' << std::flush;
   if (!out_) return absl::UnavailableError(absl::StrCat("cannot write ", path_));
   empty_ = false;
-  last_step_ = row.step;
+  last_step_ = step;
   return absl::OkStatus();
 }
 

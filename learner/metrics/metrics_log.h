@@ -28,6 +28,8 @@ class MetricsLog {
 
   // AlreadyExists: the file has this step or a later one. Unavailable: cannot write.
   absl::Status Append(const StepMetrics& row);
+  // The same for a row of other columns: one JSON object whose "step" is `step`.
+  absl::Status AppendObject(uint64_t step, const std::string& json);
 
   // Forgets rows of later steps (a resumed run makes them again). The file is replaced atomically.
   absl::Status TruncateAfter(uint64_t step);

@@ -112,6 +112,11 @@ WeightPublisher::Statistics WeightPublisher::TakeStatistics() {
   return taken;
 }
 
+uint64_t WeightPublisher::bytes_sent() const {
+  absl::MutexLock lock(&mutex_);
+  return statistics_.bytes;
+}
+
 std::vector<std::string> WeightPublisher::Outdated() const {
   std::vector<std::string> ids;
   for (const auto& [id, parked] : parked_) {

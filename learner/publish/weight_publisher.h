@@ -60,6 +60,7 @@ class WeightPublisher final : public WeightChannel {
   absl::Status Acknowledge(const v1::AcknowledgeRequest& acknowledgement) override;
 
   Statistics TakeStatistics();
+  uint64_t bytes_sent() const;  // As Statistics::bytes.
 
   // Every waiting and later Join returns Cancelled.
   void Close();

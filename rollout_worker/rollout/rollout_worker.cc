@@ -25,12 +25,19 @@ RolloutWorker::RolloutWorker(const Options& options, const Hops& hops, ModelConf
           metrics.AddCounter("maspo_rollout_prompt_tokens_total", "Prompt tokens prefilled, recomputation included")),
       groups_(metrics.AddCounter("maspo_rollout_groups_total", "Groups handed to scoring")),
       preemptions_(metrics.AddCounter("maspo_rollout_preemptions_total", "Sequences whose KV blocks were taken away")),
+      generate_seconds_(metrics.AddHistogram("maspo_rollout_group_generate_seconds",
+                                             "From a group's first forward to its last response",
+                                             GeometricBounds(0.0625, 2, 16))),
+      receive_seconds_(metrics.AddHistogram("maspo_rollout_weights_receive_seconds",
+                                            "From the plan of a broadcast to verified weights",
+                                            GeometricBounds(0.0078125, 2, 16))),
       policy_version_(
           metrics.AddGauge("maspo_rollout_policy_version", "Policy version being served; -1 before the first")),
       kv_utilization_(metrics.AddGauge("maspo_rollout_kv_utilization_ratio", "Share of KV blocks in use")),
       running_sequences_(metrics.AddGauge("maspo_rollout_running_sequences", "Sequences being decoded")),
       waiting_sequences_(
-          metrics.AddGauge("maspo_rollout_waiting_sequences", "Sequences waiting for a slot or for blocks")) {
+          metrics.AddGauge("maspo_rollout_waiting_sequences", "Sequences waiting for a slot or for blocks")),
+      held_groups_(metrics.AddGauge("maspo_rollout_held_groups", "Groups leased and not yet submitted")) {
   policy_version_.Set(-1);
   status_.set_policy_version(-1);
   status_.set_phase("registering");
@@ -159,6 +166,7 @@ absl::Status RolloutWorker::Finish(std::vector<GeneratedResponse> responses) {
     std::optional<GeneratedGroup> group = assembler_.Add(std::move(response), absl::Now());
     if (!group) continue;
     groups_.Increment();
+    generate_seconds_.Observe(absl::ToDoubleSeconds(group->generate_time));
     const absl::Status status = finished_.Push(*std::move(group), absl::InfiniteFuture());
     if (absl::IsCancelled(status)) return absl::OkStatus();
     MASPO_RETURN_IF_ERROR(status);
@@ -210,6 +218,7 @@ absl::Status RolloutWorker::WeightLoop() {
       continue;
     }
     if (!received->has_value()) continue;
+    receive_seconds_.Observe(absl::ToDoubleSeconds((*received)->receive_time));
     absl::MutexLock lock(&mutex_);
     received_version_ = (*received)->policy_version;
     weights_ = **std::move(received);
@@ -260,6 +269,7 @@ void RolloutWorker::UpdateStatus(const std::string& phase) {
   waiting_sequences_.Set(stats.waiting_sequences);
 
   absl::MutexLock lock(&mutex_);
+  held_groups_.Set(static_cast<double>(held_.size()));
   status_.set_policy_version(stats.policy_version);
   status_.set_response_tokens(stats.response_tokens);
   status_.set_prompt_tokens(stats.prompt_tokens);

@@ -95,10 +95,13 @@ class RolloutWorker {
   prometheus::Counter& prompt_tokens_;
   prometheus::Counter& groups_;
   prometheus::Counter& preemptions_;
+  prometheus::Histogram& generate_seconds_;
+  prometheus::Histogram& receive_seconds_;
   prometheus::Gauge& policy_version_;
   prometheus::Gauge& kv_utilization_;
   prometheus::Gauge& running_sequences_;
   prometheus::Gauge& waiting_sequences_;
+  prometheus::Gauge& held_groups_;
 
   mutable absl::Mutex mutex_;
   std::vector<v1::Lease> leases_ ABSL_GUARDED_BY(mutex_);           // From the lease thread to the engine.

@@ -49,9 +49,11 @@ absl::StatusOr<std::optional<ReceivedWeights>> WeightReceiver::ReceiveNewer(cons
     acknowledgement.set_error(std::string(received.status().message()));
     backend_ = nullptr;
   }
-  acknowledgement.set_seconds(static_cast<float>(absl::ToDoubleSeconds(absl::Now() - start)));
+  const absl::Duration receive_time = absl::Now() - start;
+  acknowledgement.set_seconds(static_cast<float>(absl::ToDoubleSeconds(receive_time)));
   MASPO_RETURN_IF_ERROR(channel_->Acknowledge(acknowledgement));
   if (!received.ok()) return received.status();
+  received->receive_time = receive_time;
   return *std::move(received);
 }
 

@@ -20,6 +20,7 @@ namespace maspo {
 struct ReceivedWeights {
   int64_t policy_version = 0;
   std::shared_ptr<ParameterSet> parameters;
+  absl::Duration receive_time;  // From the plan to the end of the digest's check.
 };
 
 // Receives broadcasts into a buffer of its own while the engine goes on decoding with the old weights.

@@ -124,6 +124,18 @@ TEST_F(TrajectoryBufferTest, GroupsThatGrewTooOldInTheQueueAreIssuedAgain) {
   EXPECT_TRUE(ledger_->Balance().ok());
 }
 
+TEST_F(TrajectoryBufferTest, TellsHowLongGroupsWaitAndHowOldTheyAreWhenTaken) {
+  StartBuffer({.capacity_groups = 16, .max_staleness = 2}, 2);
+  EXPECT_EQ(buffer_->stats().oldest_wait, absl::ZeroDuration());
+  ASSERT_TRUE(Offer(ids_[0], 1).ok());
+  absl::SleepFor(absl::Milliseconds(20));
+  ASSERT_TRUE(Offer(ids_[1], 2).ok());
+  EXPECT_GE(buffer_->stats().oldest_wait, absl::Milliseconds(20));
+  ASSERT_TRUE(buffer_->TakeStep(2, absl::InfinitePast()).ok());
+  EXPECT_THAT(buffer_->stats().taken_by_staleness, ElementsAre(testing::Pair(0, 1), testing::Pair(1, 1)));
+  EXPECT_EQ(buffer_->stats().oldest_wait, absl::ZeroDuration());
+}
+
 TEST_F(TrajectoryBufferTest, AFullBufferPushesBackUntilTheDeadline) {
   StartBuffer({.capacity_groups = 2});
   ASSERT_TRUE(Offer(ids_[0]).ok());

@@ -45,6 +45,13 @@ class RunControlTest : public ::testing::Test {
        .on_tick = [](absl::Time) {}}};
 };
 
+TEST_F(RunControlTest, TellsTheTimeSinceTheLastStep) {
+  absl::SleepFor(absl::Milliseconds(30));
+  EXPECT_GE(control_.GetStatus()->seconds_since_step(), 0.03f);
+  control_.SetStep(1, 1, {});
+  EXPECT_LT(control_.GetStatus()->seconds_since_step(), 0.03f);
+}
+
 TEST_F(RunControlTest, RefusesAnotherContractOrModel) {
   v1::RegisterRequest request = Request("w");
   request.set_contract_version(2);
