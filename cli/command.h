@@ -22,5 +22,8 @@ void AddEvalCommand(CLI::App& maspo, CommandBody& run);
 void AddVerifyCommand(CLI::App& maspo, CommandBody& run);
 void AddExtractCommand(CLI::App& maspo, CommandBody& run);
 void AddLedgerCommand(CLI::App& maspo, CommandBody& run);
+void AddStatusCommand(CLI::App& maspo, CommandBody& run);
+void AddReportCommand(CLI::App& maspo, CommandBody& run);
+void AddTraceCommand(CLI::App& maspo, CommandBody& run);
 
 }  // namespace maspo

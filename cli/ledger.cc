@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -31,7 +32,18 @@ std::string Table(const LedgerCounts& counts) {
   return table;
 }
 
-absl::Status PrintLedger(const std::string& run_dir) {
+std::string Json(const LedgerFile& file, bool balanced) {
+  const LedgerCounts& counts = file.state.counts();
+  return nlohmann::ordered_json{{"issued", counts.issued},       {"reissued", counts.reissued},
+                                {"generated", counts.generated}, {"scored", counts.scored},
+                                {"admitted", counts.admitted},   {"trained", counts.trained},
+                                {"dropped", counts.dropped()},   {"dropped_by_reason", counts.dropped_by_reason},
+                                {"open", counts.open},           {"last_trained_step", file.state.last_trained_step()},
+                                {"torn_bytes", file.torn_bytes}, {"balanced", balanced}}
+      .dump();
+}
+
+absl::Status PrintLedger(const std::string& run_dir, bool json) {
   const std::string path = run_dir + "/ledger.jsonl";
   if (!std::filesystem::exists(path)) {
     return absl::NotFoundError(absl::StrCat(run_dir,
@@ -39,6 +51,11 @@ absl::Status PrintLedger(const std::string& run_dir) {
                                             "as --run-dir"));
   }
   MASPO_ASSIGN_OR_RETURN(const LedgerFile file, ReadLedger(path));
+  if (json) {
+    const absl::Status balance = file.state.CheckBalance();
+    std::puts(Json(file, balance.ok()).c_str());
+    return balance;
+  }
   std::fputs(Table(file.state.counts()).c_str(), stdout);
   if (file.torn_bytes > 0)
     std::printf("(%d bytes of an unfinished event at the end are not counted)\n", static_cast<int>(file.torn_bytes));
@@ -52,9 +69,14 @@ absl::Status PrintLedger(const std::string& run_dir) {
 void AddLedgerCommand(CLI::App& maspo, CommandBody& run) {
   CLI::App* command = maspo.add_subcommand(
       "ledger", "Print what became of every prompt group of a run; fails unless the counts balance");
-  const auto run_dir = std::make_shared<std::string>();
-  command->add_option("RUN_DIR", *run_dir, "Folder of a run, finished or going on")->required();
-  command->callback([run_dir, &run] { run = [run_dir] { return PrintLedger(*run_dir); }; });
+  struct Flags {
+    std::string run_dir;
+    bool json = false;
+  };
+  const auto flags = std::make_shared<Flags>();
+  command->add_option("RUN_DIR", flags->run_dir, "Folder of a run, finished or going on")->required();
+  command->add_flag("--json", flags->json, "One JSON object instead of the table");
+  command->callback([flags, &run] { run = [flags] { return PrintLedger(flags->run_dir, flags->json); }; });
 }
 
 }  // namespace maspo

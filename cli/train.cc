@@ -92,7 +92,7 @@ absl::Status RunTrain(TrainFlags flags) {
   LocalRun run({.config = config, .run_dir = flags.run_dir, .resume = flags.resume, .program_folder = program_folder});
   MASPO_RETURN_IF_ERROR(run.Start(stop));
   {
-    ProgressView view(config.run().steps());
+    ProgressView view;
     MASPO_RETURN_IF_ERROR(run.Supervise(stop, [&](const v1::RunStatus& status) { view.Show(status); }));
   }
   MASPO_ASSIGN_OR_RETURN(const RunSummary summary, RunSummary::Load(flags.run_dir));

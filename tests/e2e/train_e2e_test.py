@@ -1,5 +1,6 @@
 """Whole runs of `maspo train` with real processes: what a user sees, what the files say, and what a kill -9 changes."""
 
+import html
 import json
 import math
 import os
@@ -98,6 +99,24 @@ class TrainTest(unittest.TestCase):
             self.assertTrue((self.run_dir / f"logs/{name}.log").exists())
         again = self.start()
         self.assertIn("--resume", self.finish(again, code=2))
+        self.check_views()
+
+    def check_views(self):
+        """What people look at afterwards: page, trace, books."""
+        def maspo(*arguments):
+            return subprocess.run([BIN / "maspo", *arguments], check=True, capture_output=True, text=True).stdout
+        maspo("report", self.run_dir)
+        page = (self.run_dir / "report.html").read_text()
+        sample = rows(self.run_dir / "samples.jsonl")[0]
+        self.assertEqual(len(sample["responses"]), 16)
+        for text in ("reward/mean", "Held-out accuracy", html.escape(sample["prompt"].splitlines()[0])):
+            self.assertIn(text, page)
+        maspo("trace", self.run_dir)
+        slices = json.loads((self.run_dir / "trace.json").read_text())["traceEvents"]
+        ledger = json.loads(maspo("ledger", self.run_dir, "--json"))
+        for name in ("lease", "generate", "verify"):
+            self.assertEqual(sum(slice["name"] == name for slice in slices), ledger["scored"])
+        self.assertTrue(all(slice["dur"] >= 0 for slice in slices if slice["ph"] == "X"))
 
     def test_a_killed_worker_changes_nothing_but_the_time(self):
         process = self.start(steps=6)

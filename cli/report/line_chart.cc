@@ -1,0 +1,119 @@
+#include "cli/report/line_chart.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/report/html.h"
+#include "services/base/format.h"
+
+namespace maspo {
+namespace {
+
+// The drawing, in SVG units; the plot lies between the margins.
+constexpr double kWidth = 420, kHeight = 220, kLeft = 52, kRight = 14, kTop = 30, kBottom = 26;
+// Distinguishable also by readers who cannot tell red from green.
+constexpr std::array<const char*, 6> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
+
+struct Extent {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+
+  void Add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  // A flat curve is drawn in the middle.
+  void Widen() {
+    if (high - low > 0) return;
+    const double margin = low == 0 ? 1 : std::abs(low) / 2;
+    low -= margin;
+    high += margin;
+  }
+};
+
+struct Scale {
+  Extent x, y;
+  double X(double value) const { return kLeft + (value - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight); }
+  double Y(double value) const {
+    return kHeight - kBottom - (value - y.low) / (y.high - y.low) * (kHeight - kTop - kBottom);
+  }
+};
+
+std::string Text(double x, double y, const char* anchor, const std::string& text) {
+  return absl::StrFormat("<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>", x, y, anchor, EscapeHtml(text));
+}
+
+std::string Axes(const Scale& scale) {
+  std::string svg;
+  for (const double tick : RoundTicks(scale.y.low, scale.y.high)) {
+    absl::StrAppendFormat(&svg, "<line class='grid' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>", kLeft, kWidth - kRight,
+                          scale.Y(tick), scale.Y(tick));
+    absl::StrAppend(&svg, Text(kLeft - 6, scale.Y(tick) + 4, "end", HumanNumber(tick)));
+  }
+  for (const double tick : RoundTicks(scale.x.low, scale.x.high)) {
+    absl::StrAppend(&svg, Text(scale.X(tick), kHeight - kBottom + 16, "middle", HumanNumber(tick)));
+  }
+  return svg;
+}
+
+std::string Curve(const ChartSeries& series, const Scale& scale, const char* color) {
+  std::string points;
+  for (const auto& [x, y] : series.points) {
+    if (std::isfinite(y)) absl::StrAppendFormat(&points, "%.1f,%.1f ", scale.X(x), scale.Y(y));
+  }
+  return absl::StrFormat("<polyline points='%s' stroke='%s'/>", points, color);
+}
+
+}  // namespace
+
+std::vector<double> RoundTicks(double low, double high) {
+  constexpr double kMostParts = 7;
+  const double magnitude = std::pow(10, std::floor(std::log10((high - low) / kMostParts)));
+  double step = magnitude;
+  for (const double factor : {2.0, 5.0, 10.0}) {
+    if ((high - low) / step > kMostParts) step = factor * magnitude;
+  }
+  std::vector<double> ticks;
+  // Multiples of the step, so that a tick at zero is zero and not nearly zero.
+  for (double index = std::ceil(low / step - 1e-9); index * step <= high + step * 1e-9; ++index) {
+    ticks.push_back(index * step + 0.0);  // Not -0.
+  }
+  return ticks;
+}
+
+std::string LineChart(const std::string& title, const std::string& unit, const std::vector<ChartSeries>& series) {
+  Scale scale;
+  for (const ChartSeries& one : series) {
+    for (const auto& [x, y] : one.points) {
+      if (!std::isfinite(y)) continue;
+      scale.x.Add(x);
+      scale.y.Add(y);
+    }
+  }
+  if (scale.x.low > scale.x.high) return "";
+  scale.x.Widen();
+  scale.y.Widen();
+  std::string svg = absl::StrFormat("<svg class='chart' viewBox='0 0 %.0f %.0f' role='img'>", kWidth, kHeight);
+  absl::StrAppend(&svg, "<title>", EscapeHtml(title), "</title><text class='title' x='8' y='16'>", EscapeHtml(title),
+                  " <tspan class='unit'>", EscapeHtml(unit), "</tspan></text>", Axes(scale));
+  double legend_x = kLeft;
+  for (size_t i = 0; i < series.size(); ++i) {
+    if (series[i].points.empty()) continue;
+    const char* color = kColors[i % kColors.size()];
+    absl::StrAppend(&svg, Curve(series[i], scale, color));
+    if (series.size() == 1) {
+      absl::StrAppend(&svg, Text(kWidth - kRight, 16, "end", HumanNumber(series[i].points.back().second)));
+      continue;
+    }
+    absl::StrAppendFormat(&svg, "<text x='%.1f' y='28' fill='%s'>%s</text>", legend_x, color,
+                          EscapeHtml(series[i].name));
+    legend_x += 14 + 6.2 * static_cast<double>(series[i].name.size());
+  }
+  return svg + "</svg>";
+}
+
+}  // namespace maspo

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace maspo {
+
+// A curve: points (x, y) with increasing x.
+struct ChartSeries {
+  std::string name;
+  std::vector<std::pair<double, double>> points;
+};
+
+// One chart as an SVG element with axes, round ticks, a legend if there are several curves, and the value of the last
+// point. Values that are not finite are left out. Empty when no curve has a point.
+std::string LineChart(const std::string& title, const std::string& unit, const std::vector<ChartSeries>& series);
+
+// Round numbers that divide [low, high] into at most seven parts, the first at or above low.
+std::vector<double> RoundTicks(double low, double high);
+
+}  // namespace maspo

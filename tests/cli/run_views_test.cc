@@ -1,0 +1,179 @@
+// What is made for people out of a run's files and status: lines, page and trace.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "cli/report/html.h"
+#include "cli/report/line_chart.h"
+#include "cli/report/report_page.h"
+#include "cli/trace/group_timeline.h"
+#include "cli/train/run_lines.h"
+#include "tests/support/temp_dir.h"
+
+namespace maspo {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr char kHostile[] = "</pre><script>alert('x')</script>\x01\xff";
+
+TEST(RunLinesTest, TellsStepRewardTimeAndWorkers) {
+  v1::RunStatus status;
+  status.set_step(25);
+  status.set_total_steps(100);
+  status.set_phase("rollout");
+  status.set_waiting_for("3 of 16 groups");
+  status.add_workers()->mutable_status()->set_phase("generating");
+  status.add_workers()->mutable_status()->set_phase("generating");
+  auto& metrics = *status.mutable_metrics();
+  metrics["reward/mean"] = 0.5;
+  metrics["policy/entropy"] = 0.125;
+  metrics["response/length_mean"] = 26.7;
+  metrics["throughput/response_tokens_per_s"] = 15900;
+  metrics["time/step_s"] = 2;
+  metrics["time/rollout_wait_s"] = 0.5;
+  metrics["time/update_s"] = 1;
+  EXPECT_THAT(
+      RunLines(status, {0.25, 0.5}),
+      ElementsAre("step 25/100  #####...............  25 %, 2 min 30 s left",
+                  "reward +0.500 (+0.250 over the last 2 steps), entropy 0.125, 26.7 tokens long, 15900 tokens/s",
+                  "last step 2 s: rollout 25 %, old log-probs 0 %, update 50 %, publish 0 %",
+                  "rollout, 3 of 16 groups; 2 workers: 2 generating"));
+}
+
+TEST(RunLinesTest, BeforeTheFirstStepThereAreNoNumbers) {
+  v1::RunStatus status;
+  status.set_total_steps(100);
+  status.set_phase("evaluate");
+  EXPECT_THAT(RunLines(status, {}), ElementsAre("step 0/100  ....................  0 %", "evaluate; 0 workers"));
+}
+
+TEST(EscapeHtmlTest, ShowsAnythingLiterally) {
+  EXPECT_EQ(EscapeHtml(kHostile),
+            "&lt;/pre&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(EscapeHtml("a\n\tb \"\xc3\xa4\" &amp;"), "a\n\tb &quot;\xc3\xa4&quot; &amp;amp;");
+}
+
+TEST(LineChartTest, TicksAreRoundAndInside) {
+  EXPECT_THAT(RoundTicks(0, 100), ElementsAre(0, 20, 40, 60, 80, 100));
+  EXPECT_THAT(RoundTicks(-0.4, 0.83), ElementsAre(-0.4, -0.2, 0, 0.2, 0.4, 0.6000000000000001, 0.8));
+  EXPECT_THAT(RoundTicks(0.021, 0.024), SizeIs(testing::AllOf(testing::Ge(3), testing::Le(7))));
+}
+
+TEST(LineChartTest, LeavesOutWhatIsNotFinite) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(LineChart("t", "u", {{"a", {{1, nan}}}}), "");
+  const std::string svg = LineChart("t", "u", {{"a", {{1, 5}, {2, nan}, {3, 7}}}});
+  EXPECT_THAT(svg, HasSubstr("<polyline"));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+}
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() {
+    dir_.Write("metrics.jsonl",
+               "{\"step\":1,\"reward/mean\":-0.5,\"policy/entropy\":null}\n{\"step\":2,\"reward/mean\":0.5}\n");
+    dir_.Write("evaluations.jsonl", "{\"step\":0,\"eval/avg_at_k\":0.1}\n{\"step\":2,\"eval/avg_at_k\":0.6}\n");
+    dir_.Write("config.yaml", std::string("run: {name: \"") + "<b>" + "\"}\n");
+    const nlohmann::json sample = {
+        {"step", 1},
+        {"prompt", "1+1?"},
+        {"responses",
+         {{{"text", "</pre><script>alert(1)</script>"}, {"verdict", "wrong' onload='x"}, {"reward", -1}}}}};
+    dir_.Write("samples.jsonl", sample.dump() + "\n");
+  }
+  TempDir dir_;
+};
+
+TEST_F(ReportTest, ThePageStandsAloneAndShowsHostileTextLiterally) {
+  const auto run = RunFiles::Load(dir_.path());
+  ASSERT_TRUE(run.ok()) << run.status();
+  const std::string page = ReportPage({*run});
+  EXPECT_THAT(page, HasSubstr("<svg"));
+  EXPECT_THAT(page, HasSubstr("eval/avg_at_k</td><td class='number'>0.1</td><td class='number'>0.6</td>"));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
+  EXPECT_THAT(page, HasSubstr("run: {name: &quot;&lt;b&gt;&quot;}"));
+  for (const char* forbidden : {"<script", "onload='", "href=", "src=", "url(", "@import", "http://", "https://"}) {
+    EXPECT_THAT(page, Not(HasSubstr(forbidden)));
+  }
+}
+
+TEST_F(ReportTest, SeveralRunsShareTheirCharts) {
+  RunFiles first = *RunFiles::Load(dir_.path()), second = first;
+  first.name = "first";
+  second.name = "second";
+  const std::string page = ReportPage({first, second});
+  EXPECT_THAT(page, HasSubstr(">second</text>"));
+  EXPECT_THAT(page, HasSubstr("first, first</th>"));
+}
+
+TEST_F(ReportTest, AFolderWithoutMetricsIsNamed) {
+  TempDir empty;
+  EXPECT_THAT(std::string(RunFiles::Load(empty.path()).status().message()), HasSubstr(empty.path()));
+}
+
+LedgerEvent Event(LedgerEventKind kind, const std::string& group, double time) {
+  LedgerEvent event;
+  event.kind = kind;
+  event.group_id = group;
+  event.time = time;
+  return event;
+}
+
+// A group's life on a worker, with a second of lease, three of generation and half a one of verification.
+void AddGroup(const std::string& id, double leased, GroupTimeline& timeline) {
+  LedgerEvent generated = Event(LedgerEventKind::kGenerated, id, leased + 4.5);
+  generated.worker_id = "worker-1#18f2.3";
+  generated.seconds = 3;
+  generated.response_tokens = 77;
+  LedgerEvent scored = Event(LedgerEventKind::kScored, id, leased + 4.5);
+  scored.seconds = 0.5;
+  timeline.Add(Event(LedgerEventKind::kIssued, id, leased));
+  timeline.Add(generated);
+  timeline.Add(scored);
+  timeline.Add(Event(LedgerEventKind::kAdmitted, id, leased + 4.5));
+}
+
+nlohmann::ordered_json Slices(const GroupTimeline& timeline, const std::string& name) {
+  nlohmann::ordered_json found = nlohmann::ordered_json::array();
+  const auto trace = timeline.Trace();
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["ph"] == "X" && event["name"] == name) found.push_back(event);
+  }
+  return found;
+}
+
+TEST(GroupTimelineTest, AGroupIsLeasedGeneratedVerifiedQueuedAndTrained) {
+  GroupTimeline timeline;
+  AddGroup("g1", 100, timeline);
+  LedgerEvent trained = Event(LedgerEventKind::kTrained, "g1", 110);
+  trained.step = 4;
+  timeline.Add(trained);
+  const auto generate = Slices(timeline, "generate");
+  ASSERT_THAT(generate, SizeIs(1));
+  EXPECT_EQ(generate[0]["ts"], 101e6);
+  EXPECT_EQ(generate[0]["dur"], 3e6);
+  EXPECT_EQ(generate[0]["args"]["tokens"], 77);
+  EXPECT_EQ(Slices(timeline, "verify")[0]["dur"], 0.5e6);
+  EXPECT_EQ(Slices(timeline, "queue and train, step 4")[0]["ts"], 104.5e6);
+  EXPECT_THAT(timeline.Trace().dump(), HasSubstr("{\"name\":\"worker-1\"}"));
+}
+
+TEST(GroupTimelineTest, GroupsThatOverlapLieInDifferentLanes) {
+  GroupTimeline timeline;
+  AddGroup("g1", 100, timeline);
+  AddGroup("g2", 101, timeline);
+  AddGroup("g3", 106, timeline);
+  const auto slices = Slices(timeline, "generate");
+  ASSERT_THAT(slices, SizeIs(3));
+  EXPECT_NE(slices[0]["tid"], slices[1]["tid"]);
+  EXPECT_EQ(slices[0]["tid"], slices[2]["tid"]);
+}
+
+}  // namespace
+}  // namespace maspo
