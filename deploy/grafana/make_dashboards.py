@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Writes the Grafana dashboards. They are generated so that units, descriptions and variables are the same everywhere;
+tests/deploy/dashboards_test.py runs every query of theirs against a live run.
+
+  make_dashboards.py [FOLDER]      training.json, system.json and fleet.json; default: dashboards/ beside this file
+"""
+import json
+import pathlib
+import sys
+
+from panels import GREEN, RED, YELLOW, Panel, annotation, dashboard, row, variable
+
+RUN = 'run=~"$run"'
+PROCESS = 'run=~"$run", role=~"$role", name=~"$instance"'
+
+
+def learner(name):
+    """A gauge of the training step (docs/metrics.md), by its Prometheus name."""
+    return f"maspo_learner_{name}{{{RUN}}}"
+
+
+def both_sides(low, high):
+    """Colours of a quantity that is fine between two bounds."""
+    return ((None, YELLOW), (low, GREEN), (high, YELLOW))
+
+
+def up_to(warning, critical):
+    return ((None, GREEN), (warning, YELLOW), (critical, RED))
+
+
+def quantiles(metric, labels, by):
+    grouped = f"sum by (le, {by}) (rate({metric}_bucket{{{labels}}}[$__rate_interval]))"
+    return [(f"histogram_quantile({q}, {grouped})", f"{{{{{by}}}}} p{q[2:]}") for q in ("0.5", "0.99")]
+
+
+TRAINING = [
+    row("Now",
+        Panel("Step", "none", "Finished training steps, and how many are planned.",
+              [(learner("step"), "{{run}}"), (learner("planned_steps"), "{{run}} planned")], kind="stat", width=6),
+        Panel("Reward", "none", "Mean reward of the last step's responses.", [(learner("reward_mean"), "{{run}}")],
+              ((None, RED), (-0.5, YELLOW), (0, GREEN)), kind="stat", width=6),
+        Panel("Held-out Avg@k", "percentunit", "Accuracy on the held-out problems at the last evaluation.",
+              [(learner("eval_avg_at_k"), "{{run}}")], kind="stat", width=6),
+        Panel("Since the last step", "s", "A run that finishes no step for half an hour raises MaspoNoUpdate.",
+              [(learner("seconds_since_step"), "{{run}}")], up_to(600, 1800), kind="stat", width=6)),
+    row("Does it learn",
+        Panel("Reward", "none", "Mean over the step's responses, and one standard deviation of them.",
+              [(learner("reward_mean"), "{{run}} mean"), (learner("reward_std"), "{{run}} deviation")]),
+        Panel("Verdicts", "percentunit", "Share of each verdict among the answers verified in five minutes. timeout and crashed are the "
+              "verifier's failures: such answers are judged again, and above 1 % MaspoVerifierFails fires.",
+              [('maspo:verdict_share:rate5m{run=~"$run"}', "{{run}} {{verdict}}")], stacked=True),
+        Panel("Held-out accuracy", "percentunit", "Avg@k over the held-out problems, and unbiased Pass@k for the largest k.",
+              [(learner("eval_avg_at_k"), "{{run}} Avg@k"), (learner("eval_pass_at_k"), "{{run}} Pass@k")]),
+        Panel("Entropy", "none", "Nats a token, before the step's updates. At 5 % of its highest value MaspoEntropyCollapse fires.",
+              [(learner("policy_entropy"), "{{run}}")]),
+        Panel("Response length", "none", "Tokens, mean and longest of the step.",
+              [(learner("response_length_mean"), "{{run}} mean"), (learner("response_length_max"), "{{run}} longest")]),
+        Panel("Cut off", "percentunit", "Responses that reached max_new_tokens. Above a tenth the limit shapes what is learnt.",
+              [(learner("response_truncated_fraction"), "{{run}}")], up_to(0.1, 0.3)),
+        Panel("Groups without variance", "percentunit", "Groups whose responses all got the same reward: they teach nothing.",
+              [(learner("group_zero_variance_fraction"), "{{run}}")], up_to(0.5, 0.8))),
+    row("Is it healthy",
+        Panel("Gate", "none", "Mean of the objective's factor on ratio times advantage; 1 = open. Lower: updates move far from the policy "
+              "that sampled.", [(learner("policy_gate_mean"), "{{run}}")], ((None, YELLOW), (0.8, GREEN))),
+        Panel("Gated tokens", "percentunit", "Share of tokens on which the gate or clip acts, of those outside the clip range on the side "
+              "that their advantage pushes to, and of those beyond the dual clip.",
+              [(learner("policy_gated_fraction"), "{{run}} gated"), (learner("policy_clip_fraction"), "{{run}} outside the clip range"),
+               (learner("policy_clip_fraction_lower"), "{{run}} dual clip")], up_to(0.3, 0.6)),
+        Panel("Largest ratio", "none", "Current to old probability, over the step's tokens. Logs of it are limited to 20.",
+              [(learner("policy_ratio_max"), "{{run}}")], up_to(10, 1000)),
+        Panel("KL to the old policy", "none", "Nats a token, within the step's updates.",
+              [(learner("policy_kl_old"), "{{run}} KL"), (learner("policy_abs_kl"), "{{run}} mean |difference|")], up_to(0.05, 0.2)),
+        Panel("Gradient norm", "none", "Before clipping, mean and largest of the step's updates.",
+              [(learner("optim_grad_norm"), "{{run}} mean"), (learner("optim_grad_norm_max"), "{{run}} largest")]),
+        Panel("Loss", "none", "Mean loss of the step's updates. Its level means little; jumps do.", [(learner("optim_loss"), "{{run}}")]),
+        Panel("Skipped updates", "none", "Updates whose loss or gradient was not finite, since the run began. Any raises MaspoSkippedUpdates.",
+              [(learner("optim_skipped_updates"), "{{run}}")], up_to(1, 2)),
+        Panel("Learning rate", "sci", "Of the step.", [(learner("optim_learning_rate"), "{{run}}")]),
+        Panel("Sampler against learner", "none", "|Difference| of their log-probabilities of the same tokens, nats. On-policy and in float32 "
+              "it is rounding, 1e-5; above 0.1 on average MaspoMismatch fires.",
+              [(learner("mismatch_logprob_abs_mean"), "{{run}} mean"), (learner("mismatch_logprob_abs_max"), "{{run}} largest")]),
+        Panel("Staleness", "none", "Versions between sampling and training, over the step's tokens.",
+              [(learner("rollout_staleness_mean"), "{{run}} mean"), (learner("rollout_staleness_max"), "{{run}} oldest")]),
+        Panel("Groups by staleness", "none", "Groups a second taken for training, by how many versions their oldest token was behind.",
+              [('sum by (run, versions_behind) (rate(maspo_learner_taken_groups_total{run=~"$run"}[$__rate_interval]))',
+                "{{run}} {{versions_behind}} behind")], stacked=True)),
+]
+
+SYSTEM = [
+    row("Throughput",
+        Panel("Response tokens", "none", "Tokens a second that the workers sample, all together and each.",
+              [('sum by (run) (maspo:rollout_tokens:rate1m{run=~"$run"})', "{{run}} all"),
+               ('maspo:rollout_tokens:rate1m{run=~"$run", name=~"$instance"}', "{{name}}")]),
+        Panel("Tokens trained on", "none", "Response tokens of the step by its time.",
+              [(learner("throughput_response_tokens_per_s"), "{{run}}")]),
+        Panel("Answers verified", "none", "A second, by reward server.",
+              [('sum by (run, name) (rate(maspo_reward_verdicts_total{run=~"$run"}[$__rate_interval]))', "{{name}}")]),
+        Panel("Step time by phase", "s", "Seconds of the last step. rollout_wait: the learner had too few groups. Evaluation and checkpoints "
+              "come on top.",
+              [(learner(f"time_{phase}_s"), f"{{{{run}}}} {phase}") for phase in ("rollout_wait", "old_logprobs", "update", "publish")],
+              stacked=True),
+        Panel("Phase", "none", "What the learner is doing; 1 for the phase it is in.", [(learner("phase") + " > 0", "{{run}} {{phase}}")],
+              stacked=True),
+        Panel("Prefill", "none", "Prompt tokens a second, those computed again after a preemption included, and preemptions a second.",
+              [('sum by (run) (rate(maspo_rollout_prompt_tokens_total{run=~"$run"}[$__rate_interval]))', "{{run}} tokens"),
+               ('sum by (run) (rate(maspo_rollout_preemptions_total{run=~"$run"}[$__rate_interval]))', "{{run}} preemptions")])),
+    row("Queues",
+        Panel("Groups waiting for the learner", "none", "Scored groups in the buffer.", [(learner("buffered_groups"), "{{run}}")]),
+        Panel("Oldest of them", "s", "How long the oldest scored group has waited. Old groups are evicted when they exceed max_staleness.",
+              [(learner("buffer_oldest_seconds"), "{{run}}")]),
+        Panel("Leases", "none", "Groups held by workers, and those that came back and wait to be issued again.",
+              [(learner("leased_groups"), "{{run}} leased"), (learner("returned_groups"), "{{run}} returned"),
+               (learner("evaluation_waiting_groups"), "{{run}} held-out, waiting")]),
+        Panel("Groups refused", "none", "A second, by reason.",
+              [('sum by (run, reason) (rate(maspo_learner_refused_groups_total{run=~"$run"}[$__rate_interval]))', "{{run}} {{reason}}")]),
+        Panel("Answers waiting", "none", "Accepted by a reward server and not yet verified.",
+              [(f"maspo_reward_waiting_items{{{PROCESS}}}", "{{name}}")]),
+        Panel("Time to verify an answer", "s", "Quantiles over all reward servers.",
+              quantiles("maspo_reward_answer_seconds", RUN, "run"), up_to(0.02, 0.2)),
+        Panel("Answers a batch", "none", "Median of the batches that workers send.",
+              [('histogram_quantile(0.5, sum by (le, run) (rate(maspo_reward_batch_items_bucket{run=~"$run"}[$__rate_interval])))', "{{run}}")]),
+        Panel("Ledger", "none", "Groups a second that reach each stage. reissued and dropped should stay near 0.",
+              [('rate(maspo_ledger_groups_total{run=~"$run"}[$__rate_interval])', "{{run}} {{stage}}")]),
+        Panel("Open groups", "none", "Neither trained nor dropped: bounded by (max_staleness + 1) * prompts_per_step.",
+              [('maspo_ledger_open_groups{run=~"$run"}', "{{run}}")])),
+    row("Weights",
+        Panel("Push", "s", "From publishing to the slowest worker's acknowledgement. Above a minute MaspoPushSlow fires.",
+              [(learner("weights_push_s"), "{{run}}")], up_to(30, 60)),
+        Panel("Bytes sent", "Bps", "Weights, counted once a receiver.",
+              [('rate(maspo_learner_push_bytes_total{run=~"$run"}[$__rate_interval])', "{{run}}")]),
+        Panel("Receivers and failures", "none", "Workers that took the version, and broadcasts that failed since the learner started.",
+              [(learner("weights_receivers"), "{{run}} receivers"), (learner("weights_failed_epochs"), "{{run}} failed")])),
+    row("Calls",
+        Panel("Latency by method", "s", "From a call's arrival to its answer. Acquire, Join and Submit wait by design: for prompts, "
+              "weights and room.", quantiles("maspo_rpc_seconds", RUN, "method"), width=12),
+        Panel("Calls by method and code", "none", "A second. Codes other than OK have meanings; see the contract in proto/.",
+              [('sum by (method, code) (rate(maspo_rpc_calls_total{run=~"$run"}[$__rate_interval]))', "{{method}} {{code}}")], width=12),
+        Panel("Failed calls", "percentunit", "Share of calls that ended with a code that no process expects.",
+              [('maspo:rpc_failed_share:rate5m{run=~"$run"}', "{{method}}")], up_to(0.01, 0.05))),
+    row("Processes",
+        Panel("CPU", "none", "Cores in use.", [(f"rate(process_cpu_seconds_total{{{PROCESS}}}[$__rate_interval])", "{{name}}")]),
+        Panel("Memory", "bytes", "Held in RAM, by process.", [(f"process_resident_memory_bytes{{{PROCESS}}}", "{{name}}")]),
+        Panel("Threads and open files", "none", "A steady rise is a leak.",
+              [(f"process_threads{{{PROCESS}}}", "{{name}} threads"), (f"process_open_fds{{{PROCESS}}}", "{{name}} files")]),
+        Panel("Free space of the run's folder", "bytes", "Below 20 GB MaspoDiskLow fires.",
+              [(learner("run_dir_free_bytes"), "{{run}}")], ((None, RED), (20e9, YELLOW), (100e9, GREEN)))),
+]
+
+FLEET = [
+    row("Overview",
+        Panel("Workers", "none", "Registered rollout workers.", [(learner("workers"), "{{run}}")], kind="stat", width=6),
+        Panel("Processes that answer", "none", "Of those that Prometheus knows.", [('sum(up{job=~"maspo.*"})', "up"),
+              ('count(up{job=~"maspo.*"})', "known")], kind="stat", width=6),
+        Panel("Slowest heartbeat", "s", "A worker that is silent for network.heartbeat_timeout_seconds loses its leases.",
+              [('max by (run) (maspo_learner_worker_heartbeat_age_seconds{run=~"$run"})', "{{run}}")], up_to(3, 6), kind="stat", width=6),
+        Panel("Versions in use", "none", "Different policy versions that workers serve at the same time.",
+              [('count(count_values("version", maspo_rollout_policy_version{run=~"$run"}))', "versions")], up_to(3, 5), kind="stat", width=6)),
+    row("Workers",
+        Panel("Tokens a second, by worker", "none", "A row a worker; a pale row among dark ones is a straggler.",
+              [('maspo:rollout_tokens:rate1m{run=~"$run", name=~"$instance"}', "{{name}}")],
+              ((None, "#f7fbff"), (1, "#c6dbef"), (500, "#6baed6"), (2000, "#2171b5"), (8000, "#08306b")), kind="status-history", width=24),
+        Panel("KV cache in use, by worker", "percentunit", "Above 90 % sequences are preempted.",
+              [(f"maspo_rollout_kv_utilization_ratio{{{PROCESS}}}", "{{name}}")],
+              ((None, "#f7fbff"), (0.25, "#c6dbef"), (0.5, "#6baed6"), (0.75, "#2171b5"), (0.9, RED)), kind="status-history", width=24),
+        Panel("Stragglers", "none", "Tokens a second of each worker by the median of all; below one half it is slow.",
+              [('maspo:rollout_tokens:rate1m{run=~"$run", name=~"$instance"} / on (run) group_left quantile by (run) (0.5, '
+                'maspo:rollout_tokens:rate1m{run=~"$run"})', "{{name}}")], ((None, RED), (0.5, YELLOW), (0.8, GREEN)), width=12),
+        Panel("Versions behind", "none", "Learner's version minus the worker's. More than max_staleness: its groups will be refused.",
+              [('max by (run) (maspo_learner_step{run=~"$run"}) - on (run) group_right maspo_rollout_policy_version{run=~"$run"}', "{{name}}")],
+              up_to(2, 4), width=12),
+        Panel("Sequences", "none", "Being decoded, and waiting for a slot or for cache blocks.",
+              [(f"maspo_rollout_running_sequences{{{PROCESS}}}", "{{name}} running"),
+               (f"maspo_rollout_waiting_sequences{{{PROCESS}}}", "{{name}} waiting")], width=12),
+        Panel("Time to generate a group", "s", "From its first forward to its last response. The gap between median and 99 % is what "
+              "long responses cost.", quantiles("maspo_rollout_group_generate_seconds", RUN, "run"), width=12),
+        Panel("Time to receive weights", "s", "From the plan of a broadcast to verified weights; decoding goes on meanwhile.",
+              quantiles("maspo_rollout_weights_receive_seconds", RUN, "run"), width=12),
+        Panel("Groups finished", "none", "A second, by worker.",
+              [('sum by (run, name) (rate(maspo_rollout_groups_total{run=~"$run", name=~"$instance"}[$__rate_interval]))', "{{name}}")], width=12)),
+    row("Leases and restarts",
+        Panel("Groups held", "none", "By worker, as the learner knows it.",
+              [('maspo_learner_worker_leased_groups{run=~"$run"}', "{{worker}}")], width=12),
+        Panel("Groups held, by the worker's word", "none", "Leased and not yet submitted.",
+              [(f"maspo_rollout_held_groups{{{PROCESS}}}", "{{name}}")], width=12),
+        Panel("Heartbeats", "s", "Age of each worker's last one.",
+              [('maspo_learner_worker_heartbeat_age_seconds{run=~"$run"}', "{{worker}}")], up_to(3, 6), width=12),
+        Panel("Restarts", "none", "Starts of each process within the last hour. More than two in half an hour raise MaspoRestarts.",
+              [(f"changes(process_start_time_seconds{{{PROCESS}}}[1h])", "{{name}}")], up_to(1, 3), width=12),
+        Panel("Builds", "none", "Processes by the version that they were built from. One colour, unless an upgrade is under way.",
+              [(f"count by (version, commit, role) (maspo_build_info{{{PROCESS}}})", "{{role}} {{version}} {{commit}}")], width=12,
+              stacked=True)),
+]
+
+
+def dashboards():
+    variables = [variable("run", "maspo_build_info", "run"), variable("role", 'maspo_build_info{run=~"$run"}', "role"),
+                 variable("instance", 'maspo_build_info{run=~"$run", role=~"$role"}', "name")]
+    annotations = [
+        # Every step has one, so it is off until somebody wants to know.
+        annotation("Version", f"changes(maspo_learner_step{{{RUN}}}[1m]) > 0", "{{run}}: {{value}} new versions", "blue", False),
+        annotation("Checkpoint", f"changes(maspo_learner_checkpoint_step{{{RUN}}}[1m]) > 0", "{{run}}", "green", True),
+        annotation("Restart", f"changes(process_start_time_seconds{{{RUN}}}[1m]) > 0", "{{name}}", "red", True),
+    ]
+    make = lambda name, title, description, rows: (f"{name}.json", dashboard(f"maspo-{name}", title, description, rows, variables, annotations))
+    return dict([
+        make("training", "maspo: training", "Does it learn, and is it healthy?", TRAINING),
+        make("system", "maspo: system", "Is it fast, and what does it wait for?", SYSTEM),
+        make("fleet", "maspo: fleet", "Which worker is slow, silent or new?", FLEET),
+    ])
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "dashboards"
+    folder.mkdir(exist_ok=True)
+    for name, content in dashboards().items():
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Dashboards and alerts against the truth: a live quick-start run, watched by a real Prometheus.
+
+Every query of every panel, variable, annotation and rule is executed; an error, an empty result or a metric that does not
+exist fails. So do metrics that docs/prometheus.md does not list, or lists in vain.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
+BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
+DEPLOY = SOURCE / "deploy"
+RULES = DEPLOY / "prometheus/rules.yml"
+PROMETHEUS = SOURCE / "third_party/prometheus/usr/bin"
+DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
+METRIC = re.compile(r"\b(?:maspo[_:][a-z0-9_:]+|process_[a-z0-9_]+|up)\b(?=[{\[) ]|$)")
+COMPARISON = re.compile(r"\s*[<>]\s*[0-9.e]+\s*$")
+VARIABLES = {"$run": ".*", "$role": ".*", "$instance": ".*", "$__rate_interval": "20s"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return response.read().decode()
+
+
+def filled_in(expr):
+    for name, value in VARIABLES.items():
+        expr = expr.replace(name, value)
+    return expr
+
+
+def rules():
+    """(name, expression) of every rule; alerts without their comparison. Reads as much YAML as our file has."""
+    found = []
+    for block in re.split(r"\n\s+- (?=alert:|record:)", RULES.read_text())[1:]:
+        name = re.match(r"(?:alert|record): (\S+)", block).group(1)
+        expr = re.search(r"expr: (\|\n(?:(?:\s{10,}.*)?\n)+|.*)", block).group(1).removeprefix("|\n")
+        expr = " ".join(line for line in expr.splitlines() if not line.strip().startswith("#")).strip()
+        if block.startswith("alert:"):
+            assert COMPARISON.search(expr), f"{name} does not end with a comparison"
+            expr = COMPARISON.sub("", expr)
+        found.append((name, expr))
+    return found
+
+
+class FilesTest(unittest.TestCase):
+    def test_dashboards_are_what_the_program_writes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, "-B", DEPLOY / "grafana/make_dashboards.py", folder], check=True)
+            written = {path.name: path.read_text() for path in pathlib.Path(folder).iterdir()}
+        self.assertEqual(written, {path.name: path.read_text() for path in DASHBOARDS}, "run deploy/grafana/make_dashboards.py")
+
+    def test_every_panel_says_what_it_shows(self):
+        for path in DASHBOARDS:
+            for panel in json.loads(path.read_text())["panels"]:
+                if panel["type"] == "row":
+                    continue
+                where = f"{path.name}: {panel['title']}"
+                self.assertGreater(len(panel["description"]), 10, where)
+                self.assertTrue(panel["fieldConfig"]["defaults"]["unit"], where)
+                self.assertTrue(panel["targets"], where)
+
+    def test_every_alert_has_its_place_in_the_runbook(self):
+        text = RULES.read_text()
+        headings = {re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
+                    for line in (SOURCE / "docs/runbook.md").read_text().splitlines() if line.startswith("## ")}
+        alerts = re.findall(r"alert: (\S+)", text)
+        self.assertGreaterEqual(len(alerts), 10)
+        for alert in alerts:
+            self.assertIn(f"runbook_url: docs/runbook.md#{alert.lower()}", text)
+            self.assertIn(alert.lower(), headings)
+
+    def test_rules_fire_where_they_should(self):
+        result = subprocess.run([PROMETHEUS / "promtool", "test", "rules", "rules_test.yml"], cwd=RULES.parent, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+
+class LiveTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.processes = []
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.addClassCleanup(cls.stop_all)
+        folder = pathlib.Path(cls.folder.name)
+        cls.run_dir = folder / "run"
+        cls.start([BIN / "maspo", "train", DEPLOY / "configs/quickstart.yaml", "--run-dir", cls.run_dir, "--set", "run.steps=100000",
+                   "--set", "run.checkpoint_interval=2", "--set", "evaluation.samples=2", "--set", "evaluation.k=[1, 2]"], folder / "train.log")
+        cls.endpoints = cls.await_endpoints(4)
+        cls.url = f"http://127.0.0.1:{free_port()}"
+        config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(RULES)],
+                  "scrape_configs": [{"job_name": "maspo", "static_configs": [{"targets": sorted(cls.endpoints)}]}]}
+        (folder / "prometheus.yml").write_text(json.dumps(config))
+        cls.start([PROMETHEUS / "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+                   f"--web.listen-address={cls.url.removeprefix('http://')}"], folder / "prometheus.log")
+        cls.await_result("maspo_learner_checkpoint_step > 3")
+        cls.await_result("count_over_time(maspo:rpc_failed_share:rate5m[1m]) > 20")
+
+    @classmethod
+    def start(cls, command, log):
+        with open(log, "w") as out:
+            cls.processes.append(subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT))
+
+    @classmethod
+    def stop_all(cls):
+        for process in reversed(cls.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in cls.processes:
+            process.wait(60)
+
+    @classmethod
+    def await_endpoints(cls, count):
+        for _ in range(1200):
+            logs = [path.read_text() for path in cls.run_dir.glob("logs/*.log")]
+            found = {match for text in logs for match in re.findall(r"metrics at http://(\S+)/metrics", text)}
+            if len(found) == count:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"only {len(found)} of {count} processes serve metrics")
+
+    @classmethod
+    def query(cls, expr):
+        """The result, or the error as text."""
+        try:
+            answer = json.loads(get(f"{cls.url}/api/v1/query?" + urllib.parse.urlencode({"query": expr})))
+            return answer["data"]["result"]
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())["error"]
+        except OSError:
+            return []
+
+    @classmethod
+    def await_result(cls, expr):
+        deadline = time.monotonic() + 240
+        while not cls.query(expr):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{expr} has no result; last lines: " + (pathlib.Path(cls.folder.name) / "train.log").read_text()[-500:])
+            time.sleep(0.5)
+
+    def check(self, where, expr, names):
+        expr = filled_in(expr)
+        result = self.query(expr)
+        self.assertIsInstance(result, list, f"{where}: {expr}\n{result}")
+        self.assertTrue(result, f"{where}: nothing comes out of {expr}")
+        used = METRIC.findall(expr)
+        self.assertTrue(used, f"{where}: no metric in {expr}")
+        self.assertLessEqual(set(used), names, where)
+
+    def names(self):
+        return set(json.loads(get(f"{self.url}/api/v1/label/__name__/values"))["data"])
+
+    def test_every_query_has_a_result(self):
+        names = self.names()
+        count = 0
+        for path in DASHBOARDS:
+            content = json.loads(path.read_text())
+            queries = [(panel["title"], target["expr"]) for panel in content["panels"] for target in panel.get("targets", [])]
+            for annotation in content["annotations"]["list"]:
+                queries.append((annotation["name"], COMPARISON.sub("", annotation["expr"])))
+            for variable in content["templating"]["list"]:
+                queries.append((variable["name"], re.fullmatch(r"label_values\((.*), \w+\)", variable["query"]["query"]).group(1)))
+            for title, expr in queries:
+                with self.subTest(panel=f"{path.name}: {title}", query=expr):
+                    count += 1
+                    self.check(f"{path.name}: {title}", expr, names)
+        print(f"{count} queries of {len(DASHBOARDS)} dashboards have results", file=sys.stderr)
+        self.assertGreater(count, 60)
+
+    def test_every_rule_has_a_result(self):
+        names = self.names()
+        for name, expr in rules():
+            with self.subTest(rule=name):
+                self.check(name, expr, names)
+
+    def test_the_documentation_lists_every_metric(self):
+        scraped = set()
+        for endpoint in self.endpoints:
+            scraped |= set(re.findall(r"^# TYPE (\S+) ", get(f"http://{endpoint}/metrics"), re.MULTILINE))
+        # Served by the library about itself, and by the run's journal, whose names are in another table with its own test.
+        journal = {"maspo_learner_" + re.sub(r"\W", "_", key)
+                   for file in ("metrics.jsonl", "evaluations.jsonl")
+                   for line in (self.run_dir / file).read_text().splitlines() for key in json.loads(line)}
+        ours = {name for name in scraped if name.startswith(("maspo_", "process_"))} - (journal - {"maspo_learner_step"})
+        documented = set(re.findall(r"^\| `((?:maspo|process)_\w+)`", (SOURCE / "docs/prometheus.md").read_text(), re.MULTILINE))
+        self.assertEqual(ours, documented)
+
+
+if __name__ == "__main__":
+    unittest.main()
