@@ -24,6 +24,23 @@ TEST(DeployConfigsTest, EveryFileFitsTheSchema) {
   EXPECT_GE(files, 2);
 }
 
+TEST(DeployConfigsTest, RunsOfTheKubernetesOverlaysFitTheSchema) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(Configs().parent_path() / "kubernetes")) {
+    if (entry.path().filename() != "run.yaml") continue;
+    ++files;
+    auto config = LoadConfig(entry.path().string());
+    ASSERT_TRUE(config.ok()) << config.status();
+    config->mutable_network()->clear_tls();  // Its files exist in the pod alone.
+    config->mutable_network()->set_allow_plaintext_on_any_address(true);
+    EXPECT_TRUE(ValidateConfig(*config).ok()) << entry.path() << ": " << ValidateConfig(*config);
+    EXPECT_EQ(config->network().learner(), "learner-0.learner:50051");
+    EXPECT_EQ(config->weights().listen_host(), "");
+    EXPECT_EQ(config->metrics().port(), 9464u);
+  }
+  EXPECT_GE(files, 3);
+}
+
 TEST(DeployConfigsTest, QuickstartFindsItsModelAndDataInTheRepository) {
   const auto config = LoadConfig((Configs() / "quickstart.yaml").string());
   ASSERT_TRUE(config.ok()) << config.status();
