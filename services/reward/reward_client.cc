@@ -46,7 +46,8 @@ absl::StatusOr<std::unique_ptr<RewardClient>> RewardClient::Create(const Options
     MASPO_ASSIGN_OR_RETURN(auto channel, RpcChannel::Create({.peer = "the reward server",
                                                              .key = "network.reward_servers",
                                                              .endpoint = address,
-                                                             .network = options.network}));
+                                                             .network = options.network,
+                                                             .in_turn = true}));  // A service of replicas.
     auto stub = v1::RewardService::NewStub(channel->channel());
     endpoints.push_back({std::move(channel), std::move(stub)});
   }

@@ -19,7 +19,8 @@
 namespace maspo {
 namespace {
 
-grpc::ChannelArguments Arguments(const v1::NetworkSection& network) {
+grpc::ChannelArguments ArgumentsOf(const RpcChannel::Options& options) {
+  const v1::NetworkSection& network = options.network;
   grpc::ChannelArguments arguments;
   const int max_bytes = static_cast<int>(network.max_message_mib() << 20);
   arguments.SetMaxReceiveMessageSize(max_bytes);
@@ -31,11 +32,10 @@ grpc::ChannelArguments Arguments(const v1::NetworkSection& network) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
-  // A name may stand for several servers (a service of replicas): calls go to all of them in turn. And a server that
-  // was started again elsewhere is looked up again; gRPC by itself asks at most twice a minute.
-  arguments.SetLoadBalancingPolicyName("round_robin");
+  // A server that was started again elsewhere is looked up again; gRPC by itself asks at most twice a minute.
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1'000);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);  // By DNS; asking takes seconds.
+  if (options.in_turn) arguments.SetLoadBalancingPolicyName("round_robin");
   // Roles talk to each other directly, whatever http_proxy says.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
@@ -55,7 +55,7 @@ absl::StatusOr<std::unique_ptr<RpcChannel>> RpcChannel::Create(const Options& op
   MASPO_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(options.network));
   MASPO_ASSIGN_OR_RETURN(std::string authorization, ReadAuthorization(options.network));
   RouteGrpcLog();
-  auto channel = grpc::CreateCustomChannel(options.endpoint, credentials, Arguments(options.network));
+  auto channel = grpc::CreateCustomChannel(options.endpoint, credentials, ArgumentsOf(options));
   return std::unique_ptr<RpcChannel>(new RpcChannel(options, std::move(channel), std::move(authorization)));
 }
 

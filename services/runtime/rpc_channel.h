@@ -39,6 +39,7 @@ class RpcChannel {
     std::string key;             // What named the endpoint, for messages: "network.learner".
     std::string endpoint;        // host:port.
     v1::NetworkSection network;  // Credentials, limits, timeout of an attempt.
+    bool in_turn = false;        // Calls go to all addresses of the host's name in turn, not to the first that answers.
   };
 
   // Connects on the first call; nobody needs to be there yet. InvalidArgument: plaintext is not allowed there, or a
