@@ -1,6 +1,6 @@
 # The doors by name; each is a script.   make help
 .PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-objectives fuzz figures
-.PHONY: build-cuda lint format asan tsan clean
+.PHONY: docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -46,6 +46,26 @@ bench-objectives:  ## train the quick start with several objectives and seeds, a
 
 figures:           ## draw docs/figures anew, from the objectives' own code
 	@scripts/figures
+
+docker:            ## one image a role: maspo-learner, maspo-rollout-worker, maspo-reward-server, maspo-quickstart-data
+	@scripts/docker
+
+test-compose:      ## the images and compose.yaml: up, training, crashes, down
+	@python3 -B tests/deploy/compose_test.py
+
+test-kubernetes:   ## the manifests against schemas and policies; needs kubectl
+	@scripts/test-kubernetes
+
+install:           ## programs with their libraries into PREFIX, /usr/local if unset
+	@scripts/install "$(or $(PREFIX),/usr/local)"
+
+dist:              ## the same as dist/maspo-VERSION.tar.gz
+	@scripts/dist
+
+generated:         ## write again what is made from something else: dashboards, Kubernetes' copy of the alerts, docs/configuration.md
+	@python3 -B deploy/grafana/make_dashboards.py
+	@python3 -B deploy/kubernetes/make_rules.py
+	@python3 -B scripts/config_reference.py
 
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda

@@ -41,7 +41,7 @@ if(MASPO_TORCH)
   target_compile_definitions(maspo_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
   target_link_libraries(maspo_torch INTERFACE
     ${MASPO_WHEELS}/torch/lib/libtorch_cpu.so ${MASPO_WHEELS}/torch/lib/libc10.so Threads::Threads)
+  # For the link alone; where the libraries are at run time CMake knows, and changes when it installs.
   target_link_options(maspo_torch INTERFACE
-    -Wl,-rpath,${MASPO_WHEELS}/torch/lib -Wl,-rpath-link,${MASPO_WHEELS}/torch/lib
-    -Wl,-rpath-link,${MASPO_WHEELS}/nvidia/cu13/lib)
+    -Wl,-rpath-link,${MASPO_WHEELS}/torch/lib -Wl,-rpath-link,${MASPO_WHEELS}/nvidia/cu13/lib)
 endif()
