@@ -13,8 +13,6 @@
 namespace maspo {
 namespace {
 
-constexpr absl::Duration kSoon = absl::Milliseconds(500);
-
 std::string Repeat(const std::string& text, int count) {
   std::string repeated;
   repeated.reserve(text.size() * count);
@@ -99,7 +97,7 @@ TEST_P(HostileResponseTest, GetsAVerdictSoon) {
     const v1::VerifyItem item = MakeItem(gold, GetParam().response);
     const absl::Time start = absl::Now();
     const v1::VerifiedAnswer answer = verifier->Verify(item);
-    EXPECT_LT(absl::Now() - start, kSoon);
+    EXPECT_LT(absl::Now() - start, 25 * UsualDeadline());
     EXPECT_NE(answer.verdict(), v1::VERDICT_UNSPECIFIED);
     EXPECT_NE(answer.verdict(), v1::VERDICT_CRASHED);
     EXPECT_LE(answer.answer().size(), 1024u);
