@@ -32,8 +32,9 @@ grpc::ChannelArguments ArgumentsOf(const RpcChannel::Options& options) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
-  // A server that was started again elsewhere is looked up again; gRPC by itself asks at most twice a minute.
-  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1'000);
+  // A server that was started again elsewhere is looked up again; gRPC by itself asks at most twice a minute. Not more
+  // often: while it asks, calls wait that should fail at once.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 5'000);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);  // By DNS; asking takes seconds.
   if (options.in_turn) arguments.SetLoadBalancingPolicyName("round_robin");
   // Roles talk to each other directly, whatever http_proxy says.

@@ -3,7 +3,7 @@
   play_kube_test.py        needs podman, kubectl, root, and the images maspo-*:MASPO_TAG in docker (make docker)
 
 What podman does not know is translated: the pods that StatefulSet and Deployments would make, the variables of their
-arguments, emptyDir volumes, and the learner's name in the service. The rest, and the run's configuration, is what a cluster gets.
+arguments, ports, probes, emptyDir volumes, and the learner's name in the service. The rest, and the run's configuration, is what a cluster gets.
 """
 
 import json
@@ -42,9 +42,13 @@ def pods_of(item):
 
 def as_pod(name, template):
     pod = json.loads(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": template["spec"]}))
+    # An init container that is kept: removing it at once, podman sometimes finds it still running.
+    pod["metadata"]["annotations"] = {"io.podman.annotations.init.container.type": "always"}
     claims = []
     for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
         container["image"] = f"localhost/{container['image']}:{TAG}"
+        for key in ("ports", "startupProbe", "readinessProbe", "livenessProbe"):
+            container.pop(key, None)  # Ports would be published, and two pods have the same; probes need systemd.
         variables = {"POD_NAME": name, **{entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}}
         for key, value in variables.items():
             container["args"] = [argument.replace(f"$({key})", value) for argument in container.get("args", [])]
@@ -75,9 +79,10 @@ class PlayKubeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         for image in IMAGES:
-            save = subprocess.Popen(["docker", "save", f"maspo-{image}:{TAG}"], stdout=subprocess.PIPE)
-            run("podman", "load", stdin=save.stdout)
+            with subprocess.Popen(["docker", "save", f"maspo-{image}:{TAG}"], stdout=subprocess.PIPE) as save:
+                run("podman", "load", stdin=save.stdout)
         cls.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        cls.addClassCleanup(cls.file.close)
         cls.file.write(playable())
         cls.file.flush()
         run("podman", "network", "create", NETWORK)
