@@ -21,8 +21,7 @@ absl::StatusOr<TrainingLoop::Options> LoopOptions(const v1::RunConfig& config) {
   if (!options.behavior_correction.is_off() && !options.recompute_old_logprobs) {
     return absl::InvalidArgumentError(
         "learner.behavior_correction needs learner.old_logprobs: recompute; as it is, the old log-probabilities are "
-        "the "
-        "sampler's own");
+        "the sampler's own");
   }
   return options;
 }

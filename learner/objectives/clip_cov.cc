@@ -35,8 +35,7 @@ class WithoutTokens final : public PolicyObjective {
 
 ClipCovObjective::Parameters ClipCovObjective::Read(ParameterReader& in) {
   Parameters p;
-  in.AtLeast("select_ratio", p.select_ratio, 0);
-  in.Require(!(p.select_ratio > 1), "learner.objective.select_ratio must be at most 1: it is a share of the tokens");
+  in.ShareOfTokens("select_ratio", p.select_ratio);
   in.AtLeast("cov_low", p.cov_low, -std::numeric_limits<double>::infinity());
   in.Greater("cov_high", p.cov_high, p.cov_low);
   in.AtLeast("clip_low", p.clip_low, 0);

@@ -31,8 +31,7 @@ class PenalizingTokens final : public PolicyObjective {
 
 KlCovObjective::Parameters KlCovObjective::Read(ParameterReader& in) {
   Parameters p;
-  in.AtLeast("select_ratio", p.select_ratio, 0);
-  in.Require(!(p.select_ratio > 1), "learner.objective.select_ratio must be at most 1: it is a share of the tokens");
+  in.ShareOfTokens("select_ratio", p.select_ratio);
   in.AtLeast("kl_coef", p.kl_coef, 0);
   in.Greater("log_ratio_clamp", p.log_ratio_clamp, 0);
   return p;

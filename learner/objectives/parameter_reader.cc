@@ -33,6 +33,11 @@ void ParameterReader::AtLeast(const char* name, double& value, double bound) {
   Check(value >= bound, name, value, absl::StrCat("at least ", bound));
 }
 
+void ParameterReader::ShareOfTokens(const char* name, double& value) {
+  AtLeast(name, value, 0);
+  Require(!(value > 1), absl::StrCat("learner.objective.", name, " must be at most 1: it is a share of the tokens"));
+}
+
 void ParameterReader::OneOf(const char* name, std::string& value, std::initializer_list<const char*> known) {
   names_.push_back(name);
   const auto* field = config_.GetDescriptor()->FindFieldByName(name);

@@ -23,6 +23,7 @@ class ParameterReader {
 
   void Greater(const char* name, double& value, double bound);
   void AtLeast(const char* name, double& value, double bound);
+  void ShareOfTokens(const char* name, double& value);  // 0 to 1.
   void OneOf(const char* name, std::string& value, std::initializer_list<const char*> known);
 
   // Relations between parameters that were read.
