@@ -39,6 +39,7 @@ absl::StatusOr<PolicyUpdate::Options> UpdateOptions(const v1::RunConfig& config,
   PolicyUpdate::Options options;
   options.temperature = config.rollout().temperature();
   options.micro_batch_tokens = config.learner().micro_batch_tokens();
+  options.logits_per_chunk = int64_t{config.learner().logits_mib()} << 18;  // Floats.
   options.max_response_tokens = config.rollout().max_new_tokens();
   options.aggregation = objective.traits().aggregation;
   if (config.learner().has_loss_aggregation()) {

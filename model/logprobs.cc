@@ -1,6 +1,7 @@
 #include "model/logprobs.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "model/fused_ops.h"
 #include "model/kernels/parallel.h"
@@ -18,11 +19,19 @@ using torch::autograd::tensor_list;
 constexpr int64_t kFewestRowsPerChunk = 256;
 constexpr int64_t kLogitRowsPerTask = 16;
 
-// Calls visit(begin, count) for consecutive ranges of rows, each of at most limit / width rows (or the fewest).
-template <typename Visit>
-void ForEachChunk(int64_t num_rows, int64_t width, int64_t limit, Visit visit) {
+struct RowRange {
+  int64_t begin;
+  int64_t count;
+};
+
+// Consecutive ranges of at most limit / width rows each (or the fewest). The first is what is left over by the others.
+std::vector<RowRange> Chunks(int64_t num_rows, int64_t width, int64_t limit) {
   const int64_t step = std::max(kFewestRowsPerChunk, limit / width);
-  for (int64_t begin = 0; begin < num_rows; begin += step) visit(begin, std::min(step, num_rows - begin));
+  std::vector<RowRange> chunks;
+  for (int64_t end = num_rows; end > 0; end -= step)
+    chunks.push_back({std::max<int64_t>(0, end - step), std::min(step, end)});
+  std::reverse(chunks.begin(), chunks.end());
+  return chunks;
 }
 
 // Logits and what is computed from them: float32 at least.
@@ -75,18 +84,25 @@ void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normali
   logits.scatter_add_(-1, target.unsqueeze(-1), grad_logprob.unsqueeze(-1));
 }
 
-// Keeps hidden states, log-normaliser and entropy, not logits.
+// Keeps hidden states, log-normaliser and entropy, and of the logits those of the last chunk, with which backward
+// begins:
+//
+//   forward     chunk 1, chunk 2, ..., chunk n        each in the memory of the one before, the last one stays
+//   backward    chunk n, ..., chunk 2, chunk 1        all but chunk n are computed again
 struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
   static tensor_list forward(AutogradContext* context, const Tensor& hidden_NC, const Tensor& head_VC,
-                             const Tensor& target_N, double temperature, int64_t limit) {
+                             const Tensor& target_N, double temperature, int64_t limit, bool for_backward) {
     Tensor logprobs_N = torch::empty({hidden_NC.size(0)}, hidden_NC.options().dtype(WideDtype(hidden_NC)));
     Tensor entropy_N = torch::empty_like(logprobs_N), normalizer_N = torch::empty_like(logprobs_N);
-    ForEachChunk(hidden_NC.size(0), head_VC.size(0), limit, [&](int64_t begin, int64_t count) {
-      const auto chunk = [&](const Tensor& x) { return x.narrow(0, begin, count); };
-      ReadLogits(TemperedLogits(chunk(hidden_NC), head_VC, temperature), chunk(target_N), chunk(normalizer_N),
-                 chunk(logprobs_N), chunk(entropy_N));
-    });
+    Tensor logits;
+    for (const RowRange& rows : Chunks(hidden_NC.size(0), head_VC.size(0), limit)) {
+      const auto chunk = [&](const Tensor& x) { return x.narrow(0, rows.begin, rows.count); };
+      logits = Tensor();  // Its memory is free before the next chunk's is taken.
+      logits = TemperedLogits(chunk(hidden_NC), head_VC, temperature);
+      ReadLogits(logits, chunk(target_N), chunk(normalizer_N), chunk(logprobs_N), chunk(entropy_N));
+    }
     context->save_for_backward({hidden_NC, head_VC, target_N, normalizer_N, entropy_N});
+    if (for_backward) context->saved_data[kLastLogits] = logits;
     context->saved_data["temperature"] = temperature;
     context->saved_data["limit"] = limit;
     return {logprobs_N, entropy_N};
@@ -99,20 +115,35 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
     const double temperature = context->saved_data["temperature"].toDouble();
     const Tensor grad_logprobs_N = grads[0].contiguous(), grad_entropy_N = grads[1].contiguous();
     Tensor grad_hidden = torch::empty_like(hidden_NC), grad_head = torch::zeros_like(head_VC);
-    ForEachChunk(hidden_NC.size(0), head_VC.size(0), context->saved_data["limit"].toInt(),
-                 [&](int64_t begin, int64_t count) {
-                   const auto chunk = [&](const Tensor& x) { return x.narrow(0, begin, count); };
-                   const Tensor hidden = chunk(hidden_NC);
-                   Tensor logits = TemperedLogits(hidden, head_VC, temperature);
-                   LogitsToGradient(logits, chunk(target_N), chunk(normalizer_N), chunk(entropy_N),
-                                    chunk(grad_logprobs_N), chunk(grad_entropy_N));
-                   if (temperature != 1.0) logits.div_(temperature);
-                   const Tensor grad_logits = logits.to(hidden.scalar_type());
-                   Tensor grad_hidden_chunk = chunk(grad_hidden);
-                   torch::mm_out(grad_hidden_chunk, grad_logits, head_VC);
-                   grad_head.addmm_(grad_logits.t(), hidden);
-                 });
-    return {grad_hidden, grad_head, Tensor(), Tensor(), Tensor()};
+    Tensor logits = TakeLastLogits(*context);
+    auto chunks = Chunks(hidden_NC.size(0), head_VC.size(0), context->saved_data["limit"].toInt());
+    for (; !chunks.empty(); chunks.pop_back()) {
+      const RowRange rows = chunks.back();
+      const auto chunk = [rows](const Tensor& x) { return x.narrow(0, rows.begin, rows.count); };
+      const Tensor hidden = chunk(hidden_NC);
+      if (!logits.defined()) logits = TemperedLogits(hidden, head_VC, temperature);
+      LogitsToGradient(logits, chunk(target_N), chunk(normalizer_N), chunk(entropy_N), chunk(grad_logprobs_N),
+                       chunk(grad_entropy_N));
+      if (temperature != 1.0) logits.div_(temperature);
+      const Tensor grad_logits = logits.to(hidden.scalar_type());
+      Tensor grad_hidden_chunk = chunk(grad_hidden);
+      torch::mm_out(grad_hidden_chunk, grad_logits, head_VC);
+      grad_head.addmm_(grad_logits.t(), hidden);
+      logits = Tensor();
+    }
+    return {grad_hidden, grad_head, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+
+ private:
+  static constexpr char kLastLogits[] = "last_logits";
+
+  // Undefined the second time, as they become gradients in place: a second backward computes them again.
+  static Tensor TakeLastLogits(AutogradContext& context) {
+    const auto found = context.saved_data.find(kLastLogits);
+    if (found == context.saved_data.end()) return {};
+    Tensor logits = found->second.toTensor();
+    context.saved_data.erase(found);
+    return logits;
   }
 };
 
@@ -120,7 +151,8 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
 
 TokenLogprobs LogprobsAndEntropy(const Tensor& hidden_NC, const Tensor& head_VC, const Tensor& target_N,
                                  double temperature, int64_t logits_per_chunk) {
-  const auto out = LogprobsFunction::apply(hidden_NC, head_VC, target_N, temperature, logits_per_chunk);
+  const bool for_backward = torch::GradMode::is_enabled() && (hidden_NC.requires_grad() || head_VC.requires_grad());
+  const auto out = LogprobsFunction::apply(hidden_NC, head_VC, target_N, temperature, logits_per_chunk, for_backward);
   return {out[0], out[1]};
 }
 

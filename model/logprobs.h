@@ -14,9 +14,10 @@ struct TokenLogprobs {
   torch::Tensor entropy_N;   // Of softmax(z); carries the gradient too.
 };
 
-// Bound on the [rows, V] floats that exist at a time, in forward and in backward: logits are computed chunk by chunk
-// and again in backward. A chunk has at least 256 rows, whatever the bound.
-inline constexpr int64_t kDefaultLogitsPerChunk = int64_t{1} << 20;
+// Bound on the [rows, V] floats that exist at a time, in forward and in backward: 256 MiB. Logits are computed chunk by
+// chunk; those of the last chunk wait for backward, the others are computed again there. So the bound trades memory for
+// time, down to no second computation where it holds all N rows. A chunk has at least 256 rows, whatever the bound.
+inline constexpr int64_t kDefaultLogitsPerChunk = int64_t{1} << 26;
 
 // hidden_NC [N, C] after the final norm, head_VC [V, C], target_N int64. temperature > 0.
 TokenLogprobs LogprobsAndEntropy(const torch::Tensor& hidden_NC, const torch::Tensor& head_VC,

@@ -15,7 +15,8 @@ namespace maspo {
 //          rho A                                            elsewhere
 //   loss = -l(A); GPPO is beta_low = beta_high = 1
 //
-// So F = beta * bound / rho beyond a bound, and 1 elsewhere.
+// So F = beta * bound / rho beyond a bound, and 1 elsewhere. The authors' code also has a dual clip of 3 (grpo_clip.h),
+// which is in neither paper and not here.
 class GppoObjective final : public PolicyObjective {
  public:
   struct Parameters {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "learner/update/objective_batch.h"
-#include "model/logprobs.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -61,13 +60,18 @@ PolicyUpdate::PolicyUpdate(const Options& options, Transformer* policy, AdamW* o
       objective_(std::move(objective)),
       reference_(reference) {}
 
+TokenLogprobs PolicyUpdate::Score(const Transformer& model, absl::Span<const TrainingGroup> groups,
+                                  const Microbatch& microbatch) const {
+  return ResponseLogprobs(model, LayoutOf(groups, microbatch), options_.temperature, options_.logits_per_chunk);
+}
+
 template <typename Visit>
 double PolicyUpdate::ScoreResponses(const Transformer& model, std::vector<TrainingGroup>& groups, Visit visit) const {
   torch::NoGradGuard no_grad;
   double entropy_sum = 0;
   const auto skip_none = [](const TrainingResponse&) { return false; };
   for (const Microbatch& microbatch : PackMicrobatches(SizesOf(groups, skip_none), options_.micro_batch_tokens)) {
-    const TokenLogprobs scored = ResponseLogprobs(model, LayoutOf(groups, microbatch), options_.temperature);
+    const TokenLogprobs scored = Score(model, groups, microbatch);
     entropy_sum += scored.entropy_N.sum(torch::kFloat64).item<double>();
     const torch::Tensor logprobs_N = scored.logprobs_N.to(torch::kCPU).contiguous();
     const float* next = logprobs_N.const_data_ptr<float>();
@@ -146,7 +150,7 @@ std::unique_ptr<PolicyObjective> PolicyUpdate::BindObjective(absl::Span<const Tr
   torch::NoGradGuard no_grad;
   std::vector<ObjectiveInputs> parts;
   for (const Microbatch& microbatch : microbatches) {
-    const TokenLogprobs current = ResponseLogprobs(*policy_, LayoutOf(groups, microbatch), options_.temperature);
+    const TokenLogprobs current = Score(*policy_, groups, microbatch);
     ObjectiveInputs& part = parts.emplace_back(InputsOf(groups, microbatch, current, objective_->traits()));
     part.key_T = KeysOf(groups, microbatch).to(policy_->device());
   }
@@ -158,7 +162,7 @@ PolicyUpdate::MicrobatchLoss PolicyUpdate::Backward(const PolicyObjective& objec
                                                     const Microbatch& microbatch,
                                                     const std::vector<std::vector<double>>& weights,
                                                     int64_t first_token) {
-  const TokenLogprobs current = ResponseLogprobs(*policy_, LayoutOf(groups, microbatch), options_.temperature);
+  const TokenLogprobs current = Score(*policy_, groups, microbatch);
   current.logprobs_N.retain_grad();
   ObjectiveInputs inputs = InputsOf(groups, microbatch, current, objective.traits());
   inputs.first_token = first_token;

@@ -10,6 +10,7 @@
 #include "learner/update/adamw.h"
 #include "learner/update/microbatch_packer.h"
 #include "learner/update/training_batch.h"
+#include "model/logprobs.h"
 #include "model/transformer.h"
 
 namespace maspo {
@@ -30,6 +31,7 @@ class PolicyUpdate {
   struct Options {
     double temperature = 1.0;  // Of the sampling policy: log-probabilities are those of softmax(logits / temperature).
     int64_t micro_batch_tokens = 16384;
+    int64_t logits_per_chunk = kDefaultLogitsPerChunk;
     LossAggregation aggregation = LossAggregation::kTokenMean;
     int64_t max_response_tokens = 0;  // Only for the aggregation that divides by it.
   };
@@ -72,6 +74,8 @@ class PolicyUpdate {
   double ScoreResponses(const Transformer& model, std::vector<TrainingGroup>& groups, Visit visit) const;
   std::unique_ptr<PolicyObjective> BindObjective(absl::Span<const TrainingGroup> groups,
                                                  const std::vector<Microbatch>& microbatches) const;
+  TokenLogprobs Score(const Transformer& model, absl::Span<const TrainingGroup> groups,
+                      const Microbatch& microbatch) const;
   // Adds the gradient of one micro-batch. `weights` are per group, per response.
   MicrobatchLoss Backward(const PolicyObjective& objective, absl::Span<const TrainingGroup> groups,
                           const Microbatch& microbatch, const std::vector<std::vector<double>>& weights,

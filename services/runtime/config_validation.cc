@@ -54,6 +54,7 @@ constexpr Range kRanges[] = {
     {"reward.threads", 1},
     {"learner.mini_batch_groups", 1},
     {"learner.micro_batch_tokens", 1},
+    {"learner.logits_mib", 1},
     {"learner.threads", 1},
     {"learner.optimizer.learning_rate", 0, kAbove},
     {"learner.optimizer.eps", 0, kAbove},

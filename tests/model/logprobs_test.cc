@@ -47,10 +47,22 @@ TEST_F(LogprobsTest, GradientsOfBothAgreeWithPlainLogSoftmax) {
             {hidden_, head_});
       };
       const auto expected = gradients(Reference(0.6));
-      const auto actual = gradients(LogprobsAndEntropy(hidden_, head_, target_, 0.6, 1));
-      for (int i = 0; i < 2; ++i) EXPECT_LE(Difference(actual[i], expected[i]), 1e-5 * Largest(expected[i]));
+      for (const int64_t limit :
+           {1, 300 * 50, 1 << 20}) {  // Of three chunks one waits for backward, of two, the only one.
+        const auto actual = gradients(LogprobsAndEntropy(hidden_, head_, target_, 0.6, limit));
+        for (int i = 0; i < 2; ++i) EXPECT_LE(Difference(actual[i], expected[i]), 1e-5 * Largest(expected[i])) << limit;
+      }
     }
   }
+}
+
+// The logits that wait for backward become gradients in place.
+TEST_F(LogprobsTest, ASecondBackwardGivesTheSameGradients) {
+  const TokenLogprobs out = LogprobsAndEntropy(hidden_, head_, target_, 0.6, 300 * 50);
+  const torch::Tensor loss = out.logprobs_N.sum() - 2 * out.entropy_N.sum();
+  const auto first = torch::autograd::grad({loss}, {hidden_, head_}, {}, /*retain_graph=*/true);
+  const auto second = torch::autograd::grad({loss}, {hidden_, head_});
+  for (int i = 0; i < 2; ++i) EXPECT_LE(Difference(second[i], first[i]), 1e-6 * Largest(first[i]));
 }
 
 TEST_F(LogprobsTest, TorchOperationsGiveTheSameGradientsInFloat64) {

@@ -29,6 +29,7 @@ void RestartPeakMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 
 int main(int argc, char** argv) {
   int64_t tokens = 2048, vocab = 32000, hidden_size = 896, rounds = 3;
+  int64_t logits_mib = maspo::kDefaultLogitsPerChunk >> 18;
   int threads = 1;
   CLI::App app{"logprobs_bench"};
   app.add_option("--tokens", tokens);
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
   app.add_option("--hidden", hidden_size);
   app.add_option("--rounds", rounds);
   app.add_option("--threads", threads);
+  app.add_option("--logits-mib", logits_mib, "As learner.logits_mib");
   CLI11_PARSE(app, argc, argv);
   torch::set_num_threads(threads);
   torch::manual_seed(1);
@@ -54,7 +56,8 @@ int main(int argc, char** argv) {
     const int64_t before = maspo::MemoryBytes("VmRSS");
     maspo::RestartPeakMemory();
     const absl::Time start = absl::Now();
-    const maspo::TokenLogprobs out = maspo::LogprobsAndEntropy(hidden, head, target, /*temperature=*/1.0);
+    const maspo::TokenLogprobs out =
+        maspo::LogprobsAndEntropy(hidden, head, target, /*temperature=*/1.0, logits_mib << 18);
     const torch::Tensor total = (out.logprobs_N * weight).sum() + 0.01 * out.entropy_N.sum();
     total.backward();
     fastest = std::min(fastest, absl::ToDoubleSeconds(absl::Now() - start));
