@@ -9,7 +9,8 @@ from pathlib import Path
 
 from curves import draw
 
-LAST_STEPS = 10  # Of training, that the table averages over.
+LAST_STEPS = 10     # Of training, that the table averages over.
+SMOOTHED_STEPS = 5  # In the curves.
 
 
 def rows_of(path):
@@ -54,19 +55,26 @@ def table(runs):
     return "\n".join(lines) + "\n"
 
 
-def mean_curve(of_objective, rows, name):
+def smoothed(values):
+    """Means of each value and those before it, SMOOTHED_STEPS in all."""
+    return [statistics.fmean(values[max(0, i + 1 - SMOOTHED_STEPS):i + 1]) for i in range(len(values))]
+
+
+def curve(of_objective, rows, name):
+    """(step, lowest, mean, highest) over the seeds; training steps are smoothed first, evaluations are not."""
     by_step = {}
     for run in of_objective:
-        for row in getattr(run, rows):
-            by_step.setdefault(row["step"], []).append(row[name])
-    return [(step, statistics.fmean(values)) for step, values in sorted(by_step.items())]
+        steps, values = zip(*((row["step"], row[name]) for row in getattr(run, rows)))
+        for step, value in zip(steps, smoothed(values) if rows == "steps" else values):
+            by_step.setdefault(step, []).append(value)
+    return [(step, min(values), statistics.fmean(values), max(values)) for step, values in sorted(by_step.items())]
 
 
 def main():
     folder = Path(sys.argv[1])
     runs = {name: [Run(path) for path in sorted(folder.glob(f"{name}-[0-9]*/")) if (path / "finished").exists()]
             for name in sys.argv[2:]}
-    panels = {title: {name: mean_curve(of_objective, rows, metric) for name, of_objective in runs.items()}
+    panels = {title: {name: curve(of_objective, rows, metric) for name, of_objective in runs.items()}
               for title, rows, metric in (("training reward", "steps", "reward/mean"),
                                           ("entropy, nats", "steps", "policy/entropy"),
                                           ("held-out avg@k", "evaluations", "eval/avg_at_k"),
