@@ -53,7 +53,7 @@ docker:            ## one image a role: maspo-learner, maspo-rollout-worker, mas
 test-compose:      ## the images and compose.yaml: up, training, crashes, down
 	@python3 -B tests/deploy/compose_test.py
 
-test-kubernetes:   ## the manifests against schemas and policies; needs kubectl
+test-kubernetes:   ## the Kubernetes manifests against schemas and policies; needs no build
 	@scripts/test-kubernetes
 
 install:           ## programs with their libraries into PREFIX, /usr/local if unset

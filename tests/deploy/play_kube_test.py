@@ -1,6 +1,7 @@
 """The overlay dev-cpu for real, as far as this is possible without a cluster: its pods by `podman play kube`.
 
-  play_kube_test.py        needs podman, kubectl, root, and the images maspo-*:MASPO_TAG in docker (make docker)
+  .venv-kubernetes/bin/python play_kube_test.py        needs podman, root, the images maspo-*:MASPO_TAG in docker (make
+                                                       docker), and the environment that make test-kubernetes makes
 
 What podman does not know is translated: the pods that StatefulSet and Deployments would make, the variables of their
 arguments, ports, probes, emptyDir volumes, and the learner's name in the service. The rest, and the run's configuration, is what a cluster gets.
@@ -17,7 +18,8 @@ import unittest
 
 import yaml
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
+import manifests
+
 TAG = os.environ.get("MASPO_TAG", "latest")
 NETWORK = f"maspo-play-{os.getpid()}"
 IMAGES = ("learner", "rollout-worker", "reward-server", "quickstart-data")
@@ -63,7 +65,7 @@ def as_pod(name, template):
 
 def playable():
     objects = []
-    for item in yaml.safe_load_all(run("kubectl", "kustomize", SOURCE / "deploy/kubernetes/overlays/dev-cpu")):
+    for item in manifests.objects("dev-cpu"):
         item["metadata"].pop("namespace", None)
         if item["kind"] in ("ConfigMap", "PersistentVolumeClaim"):
             objects.append(item)
