@@ -28,28 +28,27 @@ ARG COMMIT=unknown
 COPY . .
 RUN deploy/docker/make_tree.sh "$PREBUILT" "$DEVICE" "$COMMIT" /tree
 
-# ---- What runs.
+# ---- What runs. Nothing is executed here and every file's time is fixed, so that two builds give the same layers.
 FROM ${BASE_IMAGE} AS runtime
-RUN groupadd --gid 10001 maspo && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin maspo \
- && mkdir -p /runs /opt/maspo/share/maspo/deploy/configs /opt/maspo/share/maspo/examples && chown 10001:10001 /runs
-COPY --from=binaries /tree/common /opt/maspo
-ENV PATH=/opt/maspo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+COPY --from=binaries /tree/common /
 # The only places that are written to: /runs, a volume, and /tmp.
+COPY --from=binaries --chown=10001:10001 /tree/state /
+ENV PATH=/opt/maspo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER 10001:10001
 WORKDIR /tmp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["maspo-health", "127.0.0.1:50051"]
 
 FROM runtime AS reward-server
-COPY --from=binaries /tree/reward-server /opt/maspo
+COPY --from=binaries /tree/reward-server /
 EXPOSE 50051 9464
 ENTRYPOINT ["maspo-reward-server"]
 CMD ["--help"]
 
 FROM runtime AS runtime-torch
-COPY --from=binaries /tree/torch /opt/maspo
+COPY --from=binaries /tree/torch /
 
 FROM runtime-torch AS rollout-worker
-COPY --from=binaries /tree/rollout-worker /opt/maspo
+COPY --from=binaries /tree/rollout-worker /
 EXPOSE 9464
 # A worker serves no RPC: it is well while its metrics are.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["maspo-health", "http://127.0.0.1:9464/metrics"]
@@ -58,14 +57,13 @@ CMD ["--help"]
 
 # With the maspo command, for what people ask of a run: status, ledger, report.
 FROM runtime-torch AS learner
-COPY --from=binaries /tree/learner /opt/maspo
+COPY --from=binaries /tree/learner /
 EXPOSE 50051 9464
 ENTRYPOINT ["maspo-learner"]
 CMD ["--help"]
 
 # ---- Model and problems of the quick start. docker run IMAGE copies them into the volume mounted at /data.
 FROM ${BASE_IMAGE} AS quickstart-data
-RUN mkdir /data && chown 10001:10001 /data
-COPY --from=binaries /tree/data /quickstart
+COPY --from=binaries --chown=10001:10001 /tree/data /
 USER 10001:10001
 CMD ["cp", "-r", "/quickstart/.", "/data/"]

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Within the image that compiles: makes OUT with one folder for each layer of the runtime images.
+# Within the image that compiles: makes OUT with one folder for each layer of the runtime images, with paths as from their root.
 #
 #   make_tree.sh PREBUILT DEVICE COMMIT OUT
 #
-#   OUT/common           maspo-health and the libraries that every role needs
+#   OUT/common           maspo-health, the libraries that every role needs, and where compose.yaml mounts configurations
 #   OUT/torch            LibTorch and what only its roles need
 #   OUT/learner, OUT/rollout-worker, OUT/reward-server      their programs
-#   OUT/data             the quick start's files
+#   OUT/state            the folder of runs
+#   OUT/data             the quick start's files, and the folder that they are copied to
 #
-# The same sources, base image and packages give the same bytes: file times are set to SOURCE_DATE_EPOCH, 0 if unset.
+# The same sources, base image and packages give the same layers: file times are set to SOURCE_DATE_EPOCH, 0 if unset.
 set -euo pipefail
 prebuilt=$1 device=$2 commit=$3 out=$4
 cd "$(dirname "$0")/../.."
@@ -24,9 +25,9 @@ else
   cmake --install build --strip --prefix "$prefix" >/dev/null
 fi
 
-# place FOLDER FILE...: copies files of the prefix to the same place in OUT/FOLDER.
+# place FOLDER FILE...: copies files of the prefix to /opt/maspo of OUT/FOLDER.
 place() {
-  local folder=$out/$1 file; shift
+  local folder=$out/$1/opt/maspo file; shift
   for file in "$@"; do
     mkdir -p "$folder/$(dirname "$file")"
     cp -a "$prefix/$file" "$folder/$file"
@@ -55,7 +56,8 @@ place torch "${others[@]}"
 place reward-server bin/maspo-reward-server
 place rollout-worker bin/maspo-rollout-worker
 place learner bin/maspo-learner bin/maspo
-mkdir -p "$out/data"
-cp -a "$prefix/share/maspo/." "$out/data/"
+mkdir -p "$out/common/opt/maspo/share/maspo/deploy/configs" "$out/common/opt/maspo/share/maspo/examples" \
+  "$out/state/runs" "$out/data/data" "$out/data/quickstart"
+cp -a "$prefix/share/maspo/." "$out/data/quickstart/"
 chown -R 0:0 "$out"
 find "$out" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH:-0}" {} +

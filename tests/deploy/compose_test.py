@@ -130,6 +130,16 @@ class ComposeTest(unittest.TestCase):
             self.assertRegex(version, r"\d+\.\d+\.\d+ \(commit")
             say(f"maspo-{role}: {image['Size'] / 1e6:.0f} MB, of which the base has {self.size_of_base() / 1e6:.0f} MB")
 
+    @unittest.skipUnless(os.environ.get("MASPO_PREBUILT"), "compiling twice takes too long: set MASPO_PREBUILT")
+    def test_two_builds_give_the_same_layers(self):
+        layers = []
+        for _ in range(2):
+            image = run("docker", "build", "--quiet", "--no-cache", "--target", "reward-server", "--build-arg", f"BASE_IMAGE={BASE_IMAGE}",
+                        "--build-arg", f"PREBUILT={os.environ['MASPO_PREBUILT']}", ".").strip()
+            layers.append(json.loads(run("docker", "image", "inspect", image))[0]["RootFS"]["Layers"])
+            run("docker", "image", "rm", image, check=False)
+        self.assertEqual(*layers)
+
     def size_of_base(self):
         return json.loads(run("docker", "image", "inspect", BASE_IMAGE))[0]["Size"]
 
