@@ -7,7 +7,9 @@ with names that certificates hold, what containers may do, and what happens to a
 import itertools
 import unittest
 
-from manifests import OVERLAYS, PRODUCTION, ROLES, find, of_kind, pods, run_configuration, template, workloads
+import yaml
+
+from manifests import MANIFESTS, OVERLAYS, PRODUCTION, ROLES, find, of_kind, pods, run_configuration, template, workloads
 
 GRPC, METRICS, BROADCAST = 50051, 9464, 40000
 # Where a connection may come from or go to, as (namespace, labels).
@@ -96,18 +98,18 @@ class TlsTest(unittest.TestCase):
 
 class PodsTest(unittest.TestCase):
     def test_containers_are_as_restricted_as_can_be(self):
+        shell = yaml.safe_load((MANIFESTS / "shell.yaml").read_text())["spec"]
+        for where, pod in [("shell.yaml", shell), *((f"{overlay}: {role}", pod) for overlay in OVERLAYS for role, pod in pods(overlay).items())]:
+            self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & set(pod), where)
+            self.assertTrue(pod["securityContext"]["runAsNonRoot"], where)
+            self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"}, where)
+            self.assertFalse(pod["automountServiceAccountToken"], where)
+            kinds = {key for volume in pod["volumes"] for key in volume if key != "name"}
+            self.assertLessEqual(kinds, {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}, where)
+            for container in pod["containers"] + pod.get("initContainers", []):
+                self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                                "capabilities": {"drop": ["ALL"]}}, where)
         for overlay in OVERLAYS:
-            for role, pod in pods(overlay).items():
-                where = f"{overlay}: {role}"
-                self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & set(pod), where)
-                self.assertTrue(pod["securityContext"]["runAsNonRoot"], where)
-                self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"}, where)
-                self.assertFalse(pod["automountServiceAccountToken"], where)
-                kinds = {key for volume in pod["volumes"] for key in volume if key != "name"}
-                self.assertLessEqual(kinds, {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}, where)
-                for container in pod["containers"] + pod.get("initContainers", []):
-                    self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                                                                    "capabilities": {"drop": ["ALL"]}}, where)
             self.assertEqual(find(overlay, "Namespace", "maspo")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
 
     def test_health_is_asked_as_each_role_answers(self):

@@ -50,6 +50,10 @@ class SchemasTest(unittest.TestCase):
                     with self.subTest(overlay=overlay, kind=item["kind"], name=item["metadata"]["name"], version=version):
                         kubernetes_validate.validate(item, version, strict=True)
 
+    def test_the_shell_fits_them_too(self):
+        for version in VERSIONS:
+            kubernetes_validate.validate(yaml.safe_load((MANIFESTS / "shell.yaml").read_text()), version, strict=True)
+
     def test_what_operators_add_fits_their_definitions(self):
         seen = set()
         for overlay in PRODUCTION:
