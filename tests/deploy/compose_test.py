@@ -183,6 +183,7 @@ class ComposeTest(unittest.TestCase):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query=sum(up{{job='maspo'}})%20>=%204", timeout=5) as answer:
                 return bool(json.loads(answer.read())["data"]["result"])
         self.await_condition("Prometheus sees all four processes", up, 60)
+        self.await_condition("Prometheus is healthy", lambda: self.state(self.containers("prometheus")[0])["Health"]["Status"] == "healthy", 60)
 
     def check_books(self):
         rows = self.rows()
