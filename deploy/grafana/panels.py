@@ -17,6 +17,7 @@ class Panel:
     kind: str = "timeseries"
     width: int = 8  # Of 24.
     stacked: bool = False
+    log: bool = False  # Logarithmic axis.
 
     def json(self, number, x, y):
         defaults = {
@@ -29,18 +30,16 @@ class Panel:
                 "fillOpacity": 20 if self.stacked else 0,
                 "stacking": {"mode": "normal" if self.stacked else "none"},
                 "thresholdsStyle": {"mode": "line" if len(self.steps) > 1 else "off"},
+                "scaleDistribution": {"type": "log", "log": 10} if self.log else {"type": "linear"},
             }
             options = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
-        elif self.kind in ("stat", "bargauge"):
+        elif self.kind == "stat":
             options = {"reduceOptions": {"calcs": ["lastNotNull"]}}
         elif self.kind == "status-history":
             defaults["color"] = {"mode": "thresholds"}
             options = {"showValue": "never", "rowHeight": 0.9}
-        elif self.kind == "heatmap":
-            options = {"calculate": False, "yAxis": {"unit": self.unit}}
-        is_heatmap = self.kind == "heatmap"
         targets = [{"refId": chr(ord("A") + i), "datasource": SOURCE, "expr": expr, "legendFormat": legend,
-                    "format": "heatmap" if is_heatmap else "time_series"} for i, (expr, legend) in enumerate(self.queries)]
+                    "format": "time_series"} for i, (expr, legend) in enumerate(self.queries)]
         return {
             "id": number, "type": self.kind, "title": self.title, "description": self.description, "datasource": SOURCE,
             "gridPos": {"x": x, "y": y, "w": self.width, "h": 4 if self.kind == "stat" else 8},
