@@ -50,15 +50,15 @@ class Prometheus:
         return [(legend, points) for legend, points in sorted(found) if points]
 
 
-def shown(value, unit):
+def shown(value, unit, digits=3):
     """A number as Grafana would write it, roughly."""
     if unit == "percentunit":
-        return f"{100 * value:.3g} %"
+        return f"{100 * value:.{digits}g} %"
     name = {"bytes": "B", "Bps": "B/s", "reqps": "/s", "s": "s"}.get(unit, unit.removeprefix("suffix:") if unit.startswith("suffix:") else "")
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
-            return f"{value / (1e3 if letter == 'k' else limit):.3g} {letter}{name}"
-    return f"{value:.3g} {name}".strip()
+            return f"{value / limit:.{digits}g} {letter}{name}"
+    return f"{value:.{digits}g} {name}".strip()
 
 
 class Drawing:
@@ -105,8 +105,8 @@ class Drawing:
         row = height / len(series)
         for i, (legend, points) in enumerate(series):
             for t, value in points:
-                at = x + 130 + (width - 130) * (t - self.prometheus.start) / (self.prometheus.end - self.prometheus.start)
-                self.box(at, y + i * row, (width - 130) / POINTS + 0.3, row - 2, self.color(panel, value))
+                at = x + 130 + (width - 140) * (t - self.prometheus.start) / (self.prometheus.end - self.prometheus.start)
+                self.box(at, y + i * row, (width - 140) / POINTS + 0.3, row - 2, self.color(panel, value))
             self.text(x, y + (i + 0.5) * row + 3, legend, 9)
 
     def lines(self, panel, series, x, y, width, height):
@@ -121,7 +121,8 @@ class Drawing:
         if stacked or (0 <= low and low < high / 3 and not logarithmic):
             low = 0
         if high - low < 1e-9 * max(1, abs(high)):
-            low, high = low - 0.5 * max(abs(low), 1e-3), high + 0.5 * max(abs(high), 1e-3)
+            low, high = (0, 1) if low == 0 else (low - 0.5 * abs(low), high + 0.5 * abs(high))
+        digits = 3 if high - low > 0.02 * abs(high) else 5
         left, below = 58, 12 + 11 * math.ceil(min(len(series), 6) / 2)
         plot = height - below
 
@@ -132,7 +133,7 @@ class Drawing:
         for value in (low, high) if logarithmic else (low, (low + high) / 2, high):
             at = place(0, value)[1]
             self.parts.append(f'<path d="M{x + left:.0f} {at:.1f}H{x + width:.0f}" stroke="#eee"/>')
-            self.text(x + left - 4, at + 3, shown(value, defaults["unit"]), 8, "#777", "end")
+            self.text(x + left - 4, at + 3, shown(value, defaults["unit"], digits), 8, "#777", "end")
         for step in defaults["thresholds"]["steps"][1:]:
             if low < step["value"] < high:
                 at = place(0, step["value"])[1]
