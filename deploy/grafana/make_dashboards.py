@@ -45,7 +45,7 @@ TRAINING = [
               ((None, RED), (-0.5, YELLOW), (0, GREEN)), kind="stat", width=6),
         Panel("Held-out Avg@k", "percentunit", "Accuracy on the held-out problems at the last evaluation.",
               [(learner("eval_avg_at_k"), "{{run}}")], kind="stat", width=6),
-        Panel("Since the last step", "s", "A run that finishes no step for half an hour raises MaspoNoUpdate.",
+        Panel("Since the last step", "s", "Half an hour, or three steps if these take longer, raise MaspoNoUpdate.",
               [(learner("seconds_since_step"), "{{run}}")], up_to(600, 1800), kind="stat", width=6)),
     row("Does it learn",
         Panel("Reward", "suffix:reward", "Mean over the step's responses, and one standard deviation of them.",
