@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   CLI::App app{"maspo-health: exits with 0 if a role is well, else says why it is not"};
   Flags flags;
   app.add_option("TARGET", flags.target, "host:port of a gRPC server, or http://host:port/path")->required();
-  app.add_option("--config", flags.config, "Run configuration, YAML: for network.tls and network.token_file");
+  app.add_option("--config", flags.config, "Run configuration, YAML: for network.tls and network.token_file")
+      ->type_name("FILE");
   app.add_option("--set", flags.overrides, "key=value, overrides one key; may be repeated");
   app.add_option("--timeout", flags.timeout_seconds, "Seconds")->capture_default_str();
   app.set_version_flag("--version", maspo::VersionText());
