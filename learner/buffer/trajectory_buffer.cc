@@ -1,11 +1,14 @@
 #include "learner/buffer/trajectory_buffer.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "learner/buffer/group_check.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -49,6 +52,8 @@ absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group, absl::Ti
   MASPO_RETURN_IF_ERROR(registry_->Accept(group));
   ++stats_.admitted;
   std::string group_id = group.group_id();
+  const LogGroup about(group_id);
+  spdlog::debug("group {} of {} is admitted", group_id, group.worker_id());
   waiting_.emplace(std::move(group_id), Waiting{std::move(group), absl::Now()});
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #include "learner/prompts/prompt_leaser.h"
 
 #include <google/protobuf/util/time_util.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "learner/ledger/group_events.h"
 #include "learner/prompts/fair_share.h"
 #include "learner/prompts/prompt_group.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -130,6 +132,8 @@ absl::StatusOr<std::string> PromptLeaser::ChooseNext(const std::string& worker_i
 
 v1::Lease PromptLeaser::LeaseOut(const std::string& group_id, const std::string& worker_id) {
   const LeaseTable::Entry& entry = table_.Lease(group_id, worker_id, options_.now() + options_.lease_ttl);
+  const LogGroup about(group_id);
+  spdlog::debug("group {} is leased to {}, attempt {}", group_id, worker_id, entry.attempt);
   v1::Lease lease;
   *lease.mutable_group() = entry.group;
   // Begun with an older version, a group would be too old by the step that the gate admitted it for.

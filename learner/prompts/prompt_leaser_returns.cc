@@ -6,6 +6,7 @@
 #include "learner/ledger/group_events.h"
 #include "learner/prompts/prompt_group.h"
 #include "learner/prompts/prompt_leaser.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "spdlog/spdlog.h"
 
@@ -56,6 +57,7 @@ absl::Status PromptLeaser::Release(const std::string& worker_id, const std::stri
   if (entry == nullptr || entry->holder != worker_id) {
     return absl::NotFoundError(absl::StrCat("worker \"", worker_id, "\" does not hold group ", group_id));
   }
+  const LogGroup about(group_id);
   spdlog::warn("worker {} gave group {} back ({}): {}", worker_id, group_id, reason, message);
   return EndLease(group_id, reason.empty() ? "released" : reason);
 }
@@ -102,6 +104,7 @@ void PromptLeaser::ExpireLeases(absl::Time now) {
 
 void PromptLeaser::EndLeases(const std::vector<std::string>& group_ids, const std::string& reason) {
   for (const std::string& group_id : group_ids) {
+    const LogGroup about(group_id);
     spdlog::warn("the lease of group {} by worker {} ended: {}", group_id, table_.Find(group_id)->holder, reason);
     if (const absl::Status status = EndLease(group_id, reason); !status.ok()) {
       spdlog::error("group {}: {}", group_id, std::string(status.message()));
@@ -116,6 +119,7 @@ absl::Status PromptLeaser::EndLease(const std::string& group_id, const std::stri
   changed_.SignalAll();
   absl::Status status;
   if (entry.attempt >= options_.max_attempts) {
+    const LogGroup about(group_id);
     spdlog::warn("group {} is given up after {} attempts: {}", group_id, entry.attempt, reason);
     if (training) status = Drop({group_id}, reason);
     if (status.ok()) {
@@ -161,7 +165,11 @@ absl::Status PromptLeaser::AddReturned(const std::string& group_id, const Ledger
 absl::Status PromptLeaser::OnTrained(uint64_t step, const std::vector<std::string>& group_ids) {
   std::vector<LedgerEvent> events;
   events.reserve(group_ids.size());
-  for (const std::string& group_id : group_ids) events.push_back(TrainedEvent(group_id, step));
+  for (const std::string& group_id : group_ids) {
+    events.push_back(TrainedEvent(group_id, step));
+    const LogGroup about(group_id);
+    spdlog::debug("group {} is trained in step {}", group_id, step);
+  }
   return ledger_->Append(std::move(events));
 }
 

@@ -1,7 +1,12 @@
 #include "reward_server/worker/supervised_verifier.h"
 
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -36,6 +41,8 @@ v1::VerifiedAnswer SupervisedVerifier::Verify(const v1::VerifyItem& item) {
   absl::StatusOr<v1::VerifiedAnswer> answer = (*worker)->Verify(item);
   if (!answer.ok()) {
     restarts_.Increment();
+    const LogGroup about(std::string_view(item.id()).substr(0, item.id().find('/')));
+    spdlog::warn("response {} ended its verifier: {}", item.id(), std::string(answer.status().message()));
     return Failure(item, absl::IsDeadlineExceeded(answer.status()) ? v1::VERDICT_TIMEOUT : v1::VERDICT_CRASHED);
   }
   absl::MutexLock lock(&mutex_);

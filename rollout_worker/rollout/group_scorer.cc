@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -37,6 +38,7 @@ GroupScorer::GroupScorer(const Options& options, const Tokenizer* tokenizer, Ans
 
 absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, GeneratedGroup group) const {
   const std::string group_id = group.prompt.group_id();
+  const LogGroup about(group_id);
   const int needed = group.prompt.purpose() == v1::PURPOSE_TRAIN ? options_.min_samples : 1;
   absl::StatusOr<v1::TrajectoryGroup> scored = Score(worker_id, group);
   absl::Status status = scored.status();
@@ -49,6 +51,8 @@ absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, Generated
     prompts_->Release(worker_id, group_id, "unscorable", std::string(status.message())).IgnoreError();
     return status;
   }
+  spdlog::debug("group {} generated in {:.3f} s and verified in {:.3f} s", group_id, scored->generate_seconds(),
+                scored->verify_seconds());
   return Submit(*std::move(scored));
 }
 
@@ -57,7 +61,7 @@ absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(const std::string& worker
   std::vector<v1::VerifyItem> items;
   for (const GeneratedResponse& response : group.responses) {
     v1::VerifyItem& item = items.emplace_back();
-    item.set_id(absl::StrCat(response.sample_index));
+    item.set_id(absl::StrCat(group.prompt.group_id(), "/", response.sample_index));  // By which logs find it.
     item.set_problem(group.prompt.problem());
     item.set_gold_answer(group.prompt.gold_answer());
     item.set_source(group.prompt.source());

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/base/worker_thread.h"
 
@@ -126,6 +127,7 @@ absl::Status RolloutWorker::BeginGroups(std::vector<v1::Lease>& waiting) {
       continue;
     }
     const v1::PromptGroup& prompt = lease.group();
+    const LogGroup about(prompt.group_id());
     GenerationRequest request;
     request.request_id = prompt.group_id();
     request.prompt_token_ids.assign(prompt.prompt_token_ids().begin(), prompt.prompt_token_ids().end());
@@ -135,6 +137,7 @@ absl::Status RolloutWorker::BeginGroups(std::vector<v1::Lease>& waiting) {
     const absl::Status status = engine_->Submit(std::move(request));
     if (status.ok()) {
       assembler_.Begin(prompt, absl::Now());
+      spdlog::debug("group {} begins", prompt.group_id());
       continue;
     }
     // This group can never run here (for instance, the cache is too small for it): say so and go on.

@@ -17,6 +17,8 @@
 namespace maspo {
 namespace {
 
+thread_local std::string_view current_group;  // The loggers format in the calling thread.
+
 std::unique_ptr<spdlog::formatter> TextFormatter(const std::string& who) {
   // In a pattern a per cent sign starts a flag; %^ and %$ enclose the coloured part.
   return std::make_unique<spdlog::pattern_formatter>(
@@ -35,6 +37,7 @@ class JsonFormatter final : public spdlog::formatter {
     line["level"] = std::string(level.data(), level.size());
     line["role"] = role_;
     line["name"] = name_;
+    if (!current_group.empty()) line["group"] = std::string(current_group);
     line["message"] = std::string(message.payload.data(), message.payload.size());
     const std::string text = line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
@@ -74,5 +77,9 @@ absl::Status InitLogging(const LogOptions& options) {
   spdlog::set_default_logger(std::move(logger));
   return absl::OkStatus();
 }
+
+LogGroup::LogGroup(std::string_view group_id) : outer_(std::exchange(current_group, group_id)) {}
+
+LogGroup::~LogGroup() { current_group = outer_; }
 
 }  // namespace maspo

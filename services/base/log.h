@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -21,5 +22,19 @@ struct LogOptions {
 //
 // Call it once, first thing in main. InvalidArgument: unknown level. Unavailable: the file cannot be opened.
 absl::Status InitLogging(const LogOptions& options);
+
+// While it lives, JSON lines of this thread carry "group": the id that one group has in the learner, the worker and the
+// reward server, so that a log collector finds its way through all of them. Text lines say it in their own words.
+// Nested ones hide the outer. `group_id` must outlive it.
+class LogGroup {
+ public:
+  explicit LogGroup(std::string_view group_id);
+  ~LogGroup();
+  LogGroup(const LogGroup&) = delete;
+  LogGroup& operator=(const LogGroup&) = delete;
+
+ private:
+  const std::string_view outer_;
+};
 
 }  // namespace maspo

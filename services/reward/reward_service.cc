@@ -1,8 +1,12 @@
 #include "services/reward/reward_service.h"
 
+#include <spdlog/spdlog.h>
+
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/runtime/call_deadline.h"
 
@@ -37,6 +41,11 @@ absl::Status RewardService::Verify(const v1::VerifyBatchRequest& request, absl::
   }
   const std::vector<v1::VerifyItem> items(request.items().begin(), request.items().end());
   MASPO_ASSIGN_OR_RETURN(std::vector<v1::VerifiedAnswer> answers, scorer_->Score(items, deadline));
+  if (!items.empty()) {
+    const std::string& id = items.front().id();  // "GROUP/SAMPLE" from workers.
+    const LogGroup about(std::string_view(id).substr(0, id.find('/')));
+    spdlog::debug("{} responses verified, the first of them {}", items.size(), id);
+  }
   for (v1::VerifiedAnswer& answer : answers) *response.add_answers() = std::move(answer);
   return absl::OkStatus();
 }

@@ -22,8 +22,7 @@ namespace maspo {
 namespace {
 
 struct RoleFlags {
-  std::string config, name, log_file, log_level = "info";
-  bool log_json = false;
+  std::string config, name, log_file, log_level = "info", log_format = "text";
   std::vector<std::string> overrides;
   int ready_fd = -1;  // None.
 };
@@ -42,14 +41,21 @@ MetricSample BuildSample() {
           .name = "maspo_build_info",
           .help = "1, with what the program was built from as labels",
           .value = 1,
-          .labels = {{"version", build.version}, {"commit", build.commit}, {"compiler", build.compiler}}};
+          .labels = {{"version", build.version},
+                     {"commit", build.commit},
+                     {"compiler", build.compiler},
+                     {"torch", build.torch},
+                     {"build_type", build.build_type}}};
 }
 
 absl::Status RunRole(const std::string& role, const RoleFlags& flags, const StopSignal& stop,
                      const std::function<absl::Status(RoleContext&)>& body) {
   const std::string name = flags.name.empty() ? NameByHost(role) : flags.name;
-  MASPO_RETURN_IF_ERROR(InitLogging(
-      {.role = role, .name = name, .file = flags.log_file, .level = flags.log_level, .json = flags.log_json}));
+  MASPO_RETURN_IF_ERROR(InitLogging({.role = role,
+                                     .name = name,
+                                     .file = flags.log_file,
+                                     .level = flags.log_level,
+                                     .json = flags.log_format == "json"}));
   MASPO_ASSIGN_OR_RETURN(v1::RunConfig config, LoadConfig(flags.config, flags.overrides));
   MASPO_RETURN_IF_ERROR(ValidateConfig(config));
 
@@ -76,15 +82,17 @@ int RoleMain(int argc, char** argv, const std::string& role, const std::function
   InstallStopSignals(stop);
   CLI::App app{"maspo-" + role + ": one role of a run; `maspo train` starts all of them on one machine"};
   RoleFlags flags;
-  app.add_option("--config", flags.config, "Run configuration, YAML")->required();
+  app.add_option("--config", flags.config, "Run configuration, YAML")->type_name("FILE")->required();
   app.add_option("--set", flags.overrides, "key=value, overrides one key; may be repeated");
   app.set_version_flag("--version", VersionText());
   app.add_option("--name", flags.name,
                  "Of this process in logs and metrics; no two workers of a run share one. "
                  "Default: the role and the machine's name");
-  app.add_option("--log-file", flags.log_file, "Appended to, besides stderr");
+  app.add_option("--log-file", flags.log_file, "Appended to, besides stderr")->type_name("FILE");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warning, error")->capture_default_str();
-  app.add_flag("--log-json", flags.log_json, "Log lines as JSON objects");
+  app.add_option("--log-format", flags.log_format, "text, or json: one object a line")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
   app.add_option("--ready-fd", flags.ready_fd, "Descriptor to report readiness on, as one line of JSON");
   add_flags(app);
   CLI11_PARSE(app, argc, argv);

@@ -81,7 +81,7 @@ TEST_F(GroupScorerTest, EveryResponseBecomesATrajectoryWithItsVerdict) {
 }
 
 TEST_F(GroupScorerTest, AFailedVerdictIsAskedAgainAloneAndNeverTrainedAsWrong) {
-  FailOn({"1", "2"}, 1);
+  FailOn({"g/1", "g/2"}, 1);
   ASSERT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(4)).ok());
   EXPECT_THAT(scorer_.batch_sizes(), ElementsAre(4, 2));
   ASSERT_THAT(sink_.groups()[0].trajectories(), SizeIs(4));
@@ -89,7 +89,7 @@ TEST_F(GroupScorerTest, AFailedVerdictIsAskedAgainAloneAndNeverTrainedAsWrong) {
 }
 
 TEST_F(GroupScorerTest, ASampleThatStaysWithoutAVerdictLeavesTheGroup) {
-  FailOn({"1"}, 99);
+  FailOn({"g/1"}, 99);
   ASSERT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(3)).ok());
   EXPECT_THAT(scorer_.batch_sizes(), ElementsAre(3, 1, 1));
   ASSERT_THAT(sink_.groups()[0].trajectories(), SizeIs(2));
@@ -98,7 +98,7 @@ TEST_F(GroupScorerTest, ASampleThatStaysWithoutAVerdictLeavesTheGroup) {
 }
 
 TEST_F(GroupScorerTest, AGroupWithTooFewVerdictsGoesBack) {
-  FailOn({"0", "1"}, 99);
+  FailOn({"g/0", "g/1"}, 99);
   EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit("w", Group(3))));
   EXPECT_THAT(sink_.groups(), SizeIs(0));
   ASSERT_THAT(prompts_.returned(), SizeIs(1));
@@ -108,7 +108,7 @@ TEST_F(GroupScorerTest, AGroupWithTooFewVerdictsGoesBack) {
 }
 
 TEST_F(GroupScorerTest, OneVerdictIsEnoughForEvaluation) {
-  FailOn({"0"}, 99);
+  FailOn({"g/0"}, 99);
   EXPECT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(2, v1::PURPOSE_EVAL)).ok());
   EXPECT_THAT(sink_.groups()[0].trajectories(), SizeIs(1));
 }

@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
 
 #include "services/base/atomic_file.h"
 #include "tests/support/temp_dir.h"
@@ -37,6 +39,27 @@ TEST(LogTest, JsonLinesHoldAnyMessage) {
   EXPECT_EQ(line.at("name"), "0");
   EXPECT_EQ(line.at("message"), "a \"quote\",\na line and a byte \xef\xbf\xbd that is not UTF-8");
   EXPECT_THAT(line.at("time").get<std::string>(), MatchesRegex("....-..-..T..:..:..\\....Z"));
+}
+
+TEST(LogTest, JsonLinesNameTheGroupThatTheyAreAbout) {
+  TempDir dir;
+  ASSERT_TRUE(InitLogging({.role = "learner", .file = dir.File("a.log"), .json = true}).ok());
+  {
+    const LogGroup outer("g1");
+    {
+      const LogGroup inner("g2");
+      spdlog::info("a");
+    }
+    spdlog::info("b");
+  }
+  spdlog::info("c");
+  std::vector<nlohmann::json> lines;
+  std::istringstream text(ReadFile(dir.File("a.log")).value());
+  for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].at("group"), "g2");
+  EXPECT_EQ(lines[1].at("group"), "g1");
+  EXPECT_FALSE(lines[2].contains("group"));
 }
 
 TEST(LogTest, LevelAndPlainRoleAreHonoured) {
