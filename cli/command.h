@@ -25,5 +25,7 @@ void AddLedgerCommand(CLI::App& maspo, CommandBody& run);
 void AddStatusCommand(CLI::App& maspo, CommandBody& run);
 void AddReportCommand(CLI::App& maspo, CommandBody& run);
 void AddTraceCommand(CLI::App& maspo, CommandBody& run);
+void AddCompletionCommand(CLI::App& maspo, CommandBody& run);
+void AddVersionCommand(CLI::App& maspo, CommandBody& run);
 
 }  // namespace maspo

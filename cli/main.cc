@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   maspo::AddEvalCommand(app, run);
   maspo::AddVerifyCommand(app, run);
   maspo::AddExtractCommand(app, run);
+  maspo::AddCompletionCommand(app, run);
+  maspo::AddVersionCommand(app, run);
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = maspo::CatchExceptions(run);
   if (!status.ok()) std::fprintf(stderr, "maspo: %s\n", std::string(status.message()).c_str());

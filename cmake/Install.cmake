@@ -5,6 +5,7 @@
 #   lib/maspo/              every shared library they need but those of the C and C++ runtime
 #   lib/libmaspo_cuda.so    if it was built
 #   share/maspo/            deploy/configs, examples/quickstart
+#   share/...               completions of bash, zsh and fish where their packages look for them
 set(programs maspo-reward-server maspo-health)
 if(MASPO_TORCH)
   list(APPEND programs maspo maspo-learner maspo-rollout-worker)
@@ -31,3 +32,11 @@ install(RUNTIME_DEPENDENCY_SET libraries
 install(DIRECTORY deploy/configs DESTINATION share/maspo/deploy)
 install(DIRECTORY examples/quickstart DESTINATION share/maspo/examples PATTERN "*.py" EXCLUDE PATTERN "*.sh" EXCLUDE)
 install(FILES LICENSE README.md DESTINATION share/maspo)
+install(FILES LICENSE DESTINATION share/doc/maspo RENAME copyright)
+
+if(MASPO_TORCH)
+  set(completions ${CMAKE_BINARY_DIR}/completions)  # See cli/CMakeLists.txt.
+  install(FILES ${completions}/maspo DESTINATION share/bash-completion/completions)
+  install(FILES ${completions}/_maspo DESTINATION share/zsh/vendor-completions)
+  install(FILES ${completions}/maspo.fish DESTINATION share/fish/vendor_completions.d)
+endif()
