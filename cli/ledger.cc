@@ -74,7 +74,7 @@ void AddLedgerCommand(CLI::App& maspo, CommandBody& run) {
     bool json = false;
   };
   const auto flags = std::make_shared<Flags>();
-  command->add_option("RUN_DIR", flags->run_dir, "Folder of a run, finished or going on")->required();
+  command->add_option("RUN_DIR", flags->run_dir, "Folder of a run, finished or going on")->type_name("DIR")->required();
   command->add_flag("--json", flags->json, "One JSON object instead of the table");
   command->callback([flags, &run] { run = [flags] { return PrintLedger(flags->run_dir, flags->json); }; });
 }

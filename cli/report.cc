@@ -34,8 +34,8 @@ absl::Status RunReport(const ReportFlags& flags) {
 void AddReportCommand(CLI::App& maspo, CommandBody& run) {
   auto flags = std::make_shared<ReportFlags>();
   CLI::App* app = maspo.add_subcommand("report", "Write one HTML page about a run, or several compared");
-  app->add_option("RUN_DIR", flags->run_dirs, "Folders of runs, finished or going on")->required();
-  app->add_option("--output", flags->output, "HTML file. Default: report.html in the first RUN_DIR");
+  app->add_option("RUN_DIR", flags->run_dirs, "Folders of runs, finished or going on")->type_name("DIR")->required();
+  app->add_option("--output", flags->output, "HTML file. Default: report.html in the first RUN_DIR")->type_name("FILE");
   app->callback([flags, &run] { run = [flags] { return RunReport(*flags); }; });
 }
 

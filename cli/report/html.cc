@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
 namespace maspo {
 namespace {
 
@@ -47,6 +50,17 @@ std::string EscapeHtml(std::string_view text) {
     }
   }
   return escaped;
+}
+
+std::string NumberIn(const std::map<std::string, double>& row, const std::string& name) {
+  const auto value = row.find(name);
+  return value == row.end() ? "" : absl::StrFormat("%.4g", value->second);
+}
+
+std::string TableRow(const std::string& what, const std::vector<std::string>& numbers) {
+  std::string html = absl::StrCat("<tr><td>", EscapeHtml(what), "</td>");
+  for (const std::string& number : numbers) absl::StrAppend(&html, "<td class='number'>", EscapeHtml(number), "</td>");
+  return html + "</tr>";
 }
 
 }  // namespace maspo

@@ -1,7 +1,6 @@
 #include "cli/report/line_chart.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -14,9 +13,10 @@ namespace maspo {
 namespace {
 
 // The drawing, in SVG units; the plot lies between the margins.
-constexpr double kWidth = 420, kHeight = 220, kLeft = 52, kRight = 14, kTop = 30, kBottom = 26;
-// Distinguishable also by readers who cannot tell red from green.
-constexpr std::array<const char*, 6> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
+constexpr double kWidth = 420, kHeight = 220, kLeft = 52, kRight = 18, kTop = 34, kBottom = 40;
+constexpr size_t kColors = 6;        // Classes s0 to s5 of the page's style.
+constexpr size_t kSmoothFrom = 20;   // Points; shorter curves are drawn as they are.
+constexpr double kMemoryShare = 20;  // A smoothed point remembers about a twentieth of the curve.
 
 struct Extent {
   double low = std::numeric_limits<double>::infinity();
@@ -55,20 +55,44 @@ std::string Axes(const Scale& scale) {
     absl::StrAppend(&svg, Text(kLeft - 6, scale.Y(tick) + 4, "end", HumanNumber(tick)));
   }
   for (const double tick : RoundTicks(scale.x.low, scale.x.high)) {
+    absl::StrAppendFormat(&svg, "<line class='grid' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>", scale.X(tick),
+                          scale.X(tick), kHeight - kBottom, kHeight - kBottom + 4);
     absl::StrAppend(&svg, Text(scale.X(tick), kHeight - kBottom + 16, "middle", HumanNumber(tick)));
   }
-  return svg;
+  return svg + Text((kLeft + kWidth - kRight) / 2, kHeight - 6, "middle", "step");
 }
 
-std::string Curve(const ChartSeries& series, const Scale& scale, const char* color) {
+std::string Curve(const ChartSeries& series, const Scale& scale, const std::string& style) {
   std::string points;
   for (const auto& [x, y] : series.points) {
     if (std::isfinite(y)) absl::StrAppendFormat(&points, "%.1f,%.1f ", scale.X(x), scale.Y(y));
   }
-  return absl::StrFormat("<polyline points='%s' stroke='%s'/>", points, color);
+  return absl::StrFormat("<polyline class='%s' points='%s'/>", style, points);
+}
+
+// The noisy curve faintly, and the smoothed one on it.
+std::string Curves(const ChartSeries& series, const Scale& scale, size_t color) {
+  const std::string style = absl::StrCat("s", color % kColors);
+  const ChartSeries smoothed = Smoothed(series);
+  if (smoothed.points.empty()) return Curve(series, scale, style);
+  return absl::StrCat(Curve(series, scale, style + " raw"), Curve(smoothed, scale, style));
 }
 
 }  // namespace
+
+ChartSeries Smoothed(const ChartSeries& series) {
+  ChartSeries smoothed{series.name, {}};
+  if (series.points.size() < kSmoothFrom) return smoothed;
+  const double keep = std::exp(-kMemoryShare / static_cast<double>(series.points.size()));
+  double sum = 0, weight = 0;
+  for (const auto& [x, y] : series.points) {
+    if (!std::isfinite(y)) continue;
+    sum = keep * sum + y;
+    weight = keep * weight + 1;
+    smoothed.points.push_back({x, sum / weight});
+  }
+  return smoothed;
+}
 
 std::vector<double> RoundTicks(double low, double high) {
   constexpr double kMostParts = 7;
@@ -103,13 +127,12 @@ std::string LineChart(const std::string& title, const std::string& unit, const s
   double legend_x = kLeft;
   for (size_t i = 0; i < series.size(); ++i) {
     if (series[i].points.empty()) continue;
-    const char* color = kColors[i % kColors.size()];
-    absl::StrAppend(&svg, Curve(series[i], scale, color));
+    absl::StrAppend(&svg, Curves(series[i], scale, i));
     if (series.size() == 1) {
       absl::StrAppend(&svg, Text(kWidth - kRight, 16, "end", HumanNumber(series[i].points.back().second)));
       continue;
     }
-    absl::StrAppendFormat(&svg, "<text x='%.1f' y='28' fill='%s'>%s</text>", legend_x, color,
+    absl::StrAppendFormat(&svg, "<text class='s%d' x='%.1f' y='29'>%s</text>", i % kColors, legend_x,
                           EscapeHtml(series[i].name));
     legend_x += 14 + 6.2 * static_cast<double>(series[i].name.size());
   }
