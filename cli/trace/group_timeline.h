@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,37 +10,43 @@
 
 namespace maspo {
 
-// The life of every group as a timeline, in the trace format that chrome://tracing and ui.perfetto.dev read:
+// The life of every group as slices of time, from the run's ledger:
 //
-//   one process a worker   lease (until the first forward), generate, verify      of each group it finished
-//   process "learner"      queue (until taken), a slice for each step's training   of each group
+//   the worker   lease (until the first forward), generate, verify
+//   "learner"    queue (until its step began), train
 //
-// Slices of one process that overlap lie in different lanes. Every slice's arguments name the group, so that a search
-// for its id shows it in all roles. Times are the learner's: a result's way through the network counts as lease time.
+// Every slice's arguments name the group. Times are the learner's: a result's way through the network counts as lease.
 class GroupTimeline {
  public:
-  // Events of a ledger, in its order.
-  void Add(const LedgerEvent& event);
-
-  // {"traceEvents": [...], "displayTimeUnit": "ms"}
-  nlohmann::ordered_json Trace() const;
-
- private:
   struct Slice {
     std::string process, name;
     double begin = 0, end = 0;  // Unix seconds.
     nlohmann::ordered_json arguments;
   };
+
+  // `train_seconds` of a step end with its trained events. A step that is not there is queue alone.
+  explicit GroupTimeline(std::map<uint64_t, double> train_seconds = {}) : train_seconds_(std::move(train_seconds)) {}
+
+  // Events of a ledger, in its order.
+  void Add(const LedgerEvent& event);
+
+  // Those of a group lie together, in the order of its life, from its last lease on.
+  const std::vector<Slice>& slices() const { return slices_; }
+
+ private:
   struct OpenGroup {
+    std::string worker;
     double leased = 0;
     double generate_seconds = 0;
     double admitted = 0;
     nlohmann::ordered_json arguments;
+    std::vector<Slice> slices;
   };
-  void AddWorkerSlices(const std::string& worker_id, const OpenGroup& group, double verified, double verify_seconds);
+  static void AddWorkerSlices(OpenGroup& group, double verified, double verify_seconds);
+  void AddLearnerSlices(OpenGroup& group, const LedgerEvent& trained) const;
 
-  std::map<std::string, OpenGroup> open_;         // By group id.
-  std::map<std::string, std::string> worker_of_;  // By group id.
+  const std::map<uint64_t, double> train_seconds_;
+  std::map<std::string, OpenGroup> open_;  // By group id.
   std::vector<Slice> slices_;
 };
 

@@ -3,11 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
+#include <sstream>
 
 #include "cli/report/html.h"
 #include "cli/report/line_chart.h"
 #include "cli/report/report_page.h"
 #include "cli/trace/group_timeline.h"
+#include "cli/trace/trace_formats.h"
+#include "cli/train/row_stream.h"
 #include "cli/train/run_lines.h"
 #include "tests/support/temp_dir.h"
 
@@ -42,7 +46,7 @@ TEST(RunLinesTest, TellsStepRewardTimeAndWorkers) {
       RunLines(status, {0.25, 0.5}),
       ElementsAre("step 25/100  #####...............  25 %, 2 min 30 s left",
                   "reward +0.500 (+0.250 over the last 2 steps), entropy 0.125, 26.7 tokens long, 15900 tokens/s",
-                  "last step 2 s: rollout 25 %, old log-probs 0 %, update 50 %, publish 0 %",
+                  "last step 2 s  rrrrruuuuuuuuuu.....  rollout 25 %, old log-probs 0 %, update 50 %, publish 0 %",
                   "rollout, 3 of 16 groups; 2 workers: 2 generating"));
 }
 
@@ -141,38 +145,96 @@ void AddGroup(const std::string& id, double leased, GroupTimeline& timeline) {
 
 nlohmann::ordered_json Slices(const GroupTimeline& timeline, const std::string& name) {
   nlohmann::ordered_json found = nlohmann::ordered_json::array();
-  const auto trace = timeline.Trace();
+  const auto trace = ChromeTrace(timeline.slices());
   for (const auto& event : trace["traceEvents"]) {
     if (event["ph"] == "X" && event["name"] == name) found.push_back(event);
   }
   return found;
 }
 
-TEST(GroupTimelineTest, AGroupIsLeasedGeneratedVerifiedQueuedAndTrained) {
-  GroupTimeline timeline;
-  AddGroup("g1", 100, timeline);
-  LedgerEvent trained = Event(LedgerEventKind::kTrained, "g1", 110);
+void Train(const std::string& id, double time, GroupTimeline& timeline) {
+  LedgerEvent trained = Event(LedgerEventKind::kTrained, id, time);
   trained.step = 4;
   timeline.Add(trained);
+}
+
+TEST(GroupTimelineTest, AGroupIsLeasedGeneratedVerifiedQueuedAndTrained) {
+  GroupTimeline timeline({{4, 2.0}});
+  AddGroup("g1", 100, timeline);
+  Train("g1", 110, timeline);
+  std::vector<std::string> names;
+  for (const GroupTimeline::Slice& slice : timeline.slices()) names.push_back(slice.name);
+  EXPECT_THAT(names, ElementsAre("lease", "generate", "verify", "queue", "train"));
   const auto generate = Slices(timeline, "generate");
   ASSERT_THAT(generate, SizeIs(1));
   EXPECT_EQ(generate[0]["ts"], 101e6);
   EXPECT_EQ(generate[0]["dur"], 3e6);
   EXPECT_EQ(generate[0]["args"]["tokens"], 77);
+  EXPECT_EQ(generate[0]["args"]["step"], 4);
   EXPECT_EQ(Slices(timeline, "verify")[0]["dur"], 0.5e6);
-  EXPECT_EQ(Slices(timeline, "queue and train, step 4")[0]["ts"], 104.5e6);
-  EXPECT_THAT(timeline.Trace().dump(), HasSubstr("{\"name\":\"worker-1\"}"));
+  EXPECT_EQ(Slices(timeline, "queue")[0]["dur"], 3.5e6);
+  EXPECT_EQ(Slices(timeline, "train")[0]["ts"], 108e6);
+  EXPECT_THAT(ChromeTrace(timeline.slices()).dump(), HasSubstr("{\"name\":\"worker-1\"}"));
 }
 
 TEST(GroupTimelineTest, GroupsThatOverlapLieInDifferentLanes) {
   GroupTimeline timeline;
-  AddGroup("g1", 100, timeline);
-  AddGroup("g2", 101, timeline);
-  AddGroup("g3", 106, timeline);
+  for (const auto& [id, leased] : {std::pair{"g1", 100.0}, std::pair{"g2", 101.0}, std::pair{"g3", 106.0}}) {
+    AddGroup(id, leased, timeline);
+  }
+  for (const char* id : {"g1", "g2", "g3"}) Train(id, 120, timeline);
   const auto slices = Slices(timeline, "generate");
   ASSERT_THAT(slices, SizeIs(3));
   EXPECT_NE(slices[0]["tid"], slices[1]["tid"]);
   EXPECT_EQ(slices[0]["tid"], slices[2]["tid"]);
+}
+
+TEST(GroupTimelineTest, ALostLeaseLeavesOnlyTheAttemptThatCounted) {
+  GroupTimeline timeline;
+  timeline.Add(Event(LedgerEventKind::kIssued, "g1", 90));
+  timeline.Add(Event(LedgerEventKind::kReissued, "g1", 95));
+  LedgerEvent dropped = Event(LedgerEventKind::kDropped, "g1", 99);
+  dropped.reason = "worker_lost";
+  timeline.Add(dropped);
+  ASSERT_THAT(timeline.slices(), SizeIs(1));
+  EXPECT_EQ(timeline.slices()[0].name, "dropped");
+}
+
+TEST(OtlpTraceTest, EveryGroupIsATraceWhoseSpansNameIt) {
+  GroupTimeline timeline({{4, 2.0}});
+  for (const char* id : {"g1", "g2"}) {
+    AddGroup(id, 100, timeline);
+    Train(id, 110, timeline);
+  }
+  std::istringstream lines(OtlpTrace(timeline.slices(), "mine"));
+  std::set<std::string> traces;
+  int spans = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto request = nlohmann::json::parse(line);
+    for (const auto& resource : request["resourceSpans"]) {
+      for (const auto& span : resource["scopeSpans"][0]["spans"]) {
+        traces.insert(span["traceId"].get<std::string>());
+        EXPECT_EQ(span["attributes"][0]["key"], "maspo.group");
+        EXPECT_EQ(span["spanId"].get<std::string>().size(), 16u);
+        EXPECT_EQ(span.contains("parentSpanId"), span["name"] != "group");
+        ++spans;
+      }
+    }
+  }
+  EXPECT_THAT(traces, SizeIs(2));
+  EXPECT_EQ(spans, 12);
+}
+
+TEST(RowStreamTest, GivesEachRowOnceAndWhole) {
+  TempDir dir;
+  RowStream stream(dir.path());
+  EXPECT_THAT(stream.Poll(), ElementsAre());
+  dir.Write("evaluations.jsonl", "{\"step\":0}\n");
+  dir.Write("metrics.jsonl", "{\"step\":1}\n{\"st");
+  EXPECT_THAT(stream.Poll(), ElementsAre("{\"event\":\"evaluation\",\"step\":0}", "{\"event\":\"step\",\"step\":1}"));
+  EXPECT_THAT(stream.Poll(), ElementsAre());
+  dir.Write("metrics.jsonl", "{\"step\":1}\n{\"step\":2}\n");
+  EXPECT_THAT(stream.Poll(), ElementsAre("{\"event\":\"step\",\"step\":2}"));
 }
 
 }  // namespace
