@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -24,7 +26,7 @@ struct SftFlags {
   std::string model, data, output, device = "cpu";
   bool init_random = false;
   int64_t steps = 0, epochs = 1, batch_size = 64, micro_batch_tokens = 4096;
-  bool no_shuffle = false;
+  bool no_shuffle = false, json = false;
   uint64_t seed = 0;
   int threads = 1;
   double learning_rate = 1e-5, beta1 = 0.9, beta2 = 0.95, weight_decay = 0.0, max_grad_norm = 1.0, final_ratio = 0.0;
@@ -52,6 +54,15 @@ absl::StatusOr<std::shared_ptr<ParameterSet>> StartingWeights(const SftFlags& fl
       ParameterSet::Allocate(config, device, torch::kFloat32, /*trainable=*/true);
   InitializeRandomly(*parameters, config, flags.seed);
   return parameters;
+}
+
+std::string JsonLine(const SupervisedTrainer::Report& report) {
+  return nlohmann::ordered_json{{"step", report.step},
+                                {"loss", report.loss},
+                                {"grad_norm", report.grad_norm},
+                                {"learning_rate", report.learning_rate},
+                                {"tokens", report.tokens}}
+      .dump();
 }
 
 absl::Status RunSft(const SftFlags& flags) {
@@ -86,6 +97,10 @@ absl::Status RunSft(const SftFlags& flags) {
   double tokens = 0;
   MASPO_RETURN_IF_ERROR(trainer.Run(data, [&](const SupervisedTrainer::Report& report) {
     tokens += static_cast<double>(report.tokens);
+    if (flags.json) {
+      std::cout << JsonLine(report) << std::endl;
+      return;
+    }
     progress.Update(static_cast<double>(report.step),
                     absl::StrFormat("loss %.4f, gradient norm %.2f, %.0f tokens/s", report.loss, report.grad_norm,
                                     tokens / absl::ToDoubleSeconds(absl::Now() - start)));
@@ -100,10 +115,13 @@ void AddSftCommand(CLI::App& maspo, CommandBody& run) {
   CLI::App* app = maspo.add_subcommand("sft", "Supervised fine-tuning on JSON Lines of {prompt | messages, response}");
   app->add_option("--model", flags->model,
                   "Hugging Face folder to start from (with --init-random: config.json and tokenizer)")
+      ->type_name("DIR")
       ->required();
   app->add_flag("--init-random", flags->init_random, "Start from random weights instead of the folder's");
-  app->add_option("--data", flags->data, "JSON Lines file")->required();
-  app->add_option("--output", flags->output, "Folder to write, a complete Hugging Face model")->required();
+  app->add_option("--data", flags->data, "JSON Lines file")->type_name("FILE")->required();
+  app->add_option("--output", flags->output, "Folder to write, a complete Hugging Face model")
+      ->type_name("DIR")
+      ->required();
   app->add_option("--steps", flags->steps, "Optimizer steps; 0 = as many as --epochs needs")->capture_default_str();
   app->add_option("--epochs", flags->epochs, "Passes over the data when --steps is 0")->capture_default_str();
   app->add_option("--batch-size", flags->batch_size, "Sequences a step")
@@ -122,6 +140,7 @@ void AddSftCommand(CLI::App& maspo, CommandBody& run) {
   app->add_option("--max-grad-norm", flags->max_grad_norm, "Clipping by the global norm; 0 = off")
       ->capture_default_str();
   app->add_flag("--no-shuffle", flags->no_shuffle, "Keep the order of the file");
+  app->add_flag("--json", flags->json, "On stdout one JSON object a step, for programs, instead of the progress");
   app->add_option("--seed", flags->seed, "Of the order and of --init-random")->capture_default_str();
   app->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
   app->add_option("--threads", flags->threads, "Intra-op threads")->capture_default_str()->check(CLI::PositiveNumber);

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/train/local_run.h"
 #include "cli/train/progress_view.h"
+#include "cli/train/row_stream.h"
 #include "cli/train/run_summary.h"
 #include "collective/device.h"
 #include "learner/learner_config.h"
@@ -29,7 +30,8 @@ namespace fs = std::filesystem;
 struct TrainFlags {
   std::string config, run_dir;
   std::vector<std::string> overrides;
-  bool resume = false, dry_run = false, expect_improvement = false;
+  bool resume = false, dry_run = false, expect_improvement = false, json = false;
+  std::string log_format = "text", log_level = "info";
 };
 
 // Everything that can be wrong with the input, found before a process is started or a file is written.
@@ -71,10 +73,26 @@ absl::Status PrepareRunDir(const TrainFlags& flags, const v1::RunConfig& config)
   return WriteResolvedConfig(config, flags.run_dir + "/config.yaml");
 }
 
+absl::Status FollowOnScreen(LocalRun& run, const StopSignal& stop) {
+  ProgressView view;
+  return run.Supervise(stop, [&](const v1::RunStatus& status) { view.Show(status); });
+}
+
+absl::Status FollowAsJson(LocalRun& run, const std::string& run_dir, const StopSignal& stop) {
+  RowStream stream(run_dir);
+  const auto print_new = [&stream] {
+    for (const std::string& row : stream.Poll()) std::cout << row << std::endl;
+  };
+  const absl::Status status = run.Supervise(stop, [&](const v1::RunStatus&) { print_new(); });
+  print_new();  // The learner has ended, and left its last rows.
+  return status;
+}
+
 absl::Status RunTrain(TrainFlags flags) {
   static StopSignal stop;
   InstallStopSignals(stop);
-  MASPO_RETURN_IF_ERROR(InitLogging({.role = "maspo", .name = "train"}));
+  MASPO_RETURN_IF_ERROR(
+      InitLogging({.role = "maspo", .name = "train", .level = flags.log_level, .json = flags.log_format == "json"}));
   MASPO_ASSIGN_OR_RETURN(v1::RunConfig config, LoadConfig(flags.config, flags.overrides));
   MASPO_RETURN_IF_ERROR(ValidateConfig(config));
   config = ResolveDefaults(config);
@@ -89,14 +107,16 @@ absl::Status RunTrain(TrainFlags flags) {
   MASPO_RETURN_IF_ERROR(PrepareRunDir(flags, config));
 
   const std::string program_folder = fs::read_symlink("/proc/self/exe").parent_path().string();
-  LocalRun run({.config = config, .run_dir = flags.run_dir, .resume = flags.resume, .program_folder = program_folder});
+  LocalRun run({.config = config,
+                .run_dir = flags.run_dir,
+                .resume = flags.resume,
+                .program_folder = program_folder,
+                .log_format = flags.log_format,
+                .log_level = flags.log_level});
   MASPO_RETURN_IF_ERROR(run.Start(stop));
-  {
-    ProgressView view;
-    MASPO_RETURN_IF_ERROR(run.Supervise(stop, [&](const v1::RunStatus& status) { view.Show(status); }));
-  }
+  MASPO_RETURN_IF_ERROR(flags.json ? FollowAsJson(run, flags.run_dir, stop) : FollowOnScreen(run, stop));
   MASPO_ASSIGN_OR_RETURN(const RunSummary summary, RunSummary::Load(flags.run_dir));
-  std::cout << summary.Table(flags.run_dir) << std::flush;
+  std::cout << (flags.json ? summary.Json(flags.run_dir) : summary.Table(flags.run_dir)) << std::flush;
   if (flags.expect_improvement && summary.Improvement().value_or(0) <= 0) {
     return absl::AbortedError("held-out accuracy did not rise, which --expect-improvement asks for");
   }
@@ -108,14 +128,22 @@ absl::Status RunTrain(TrainFlags flags) {
 void AddTrainCommand(CLI::App& maspo, CommandBody& run) {
   auto flags = std::make_shared<TrainFlags>();
   CLI::App* app = maspo.add_subcommand("train", "Start all roles of a run on this machine and show its progress");
-  app->add_option("config", flags->config, "Run configuration, YAML")->required();
-  app->add_option("--run-dir", flags->run_dir, "Folder of the run: configuration, metrics, ledger, checkpoints, logs");
+  app->add_option("config", flags->config, "Run configuration, YAML")->type_name("FILE")->required();
+  app->add_option("--run-dir", flags->run_dir, "Folder of the run: configuration, metrics, ledger, checkpoints, logs")
+      ->type_name("DIR");
   app->add_option("--set", flags->overrides, "key=value, overrides one key; may be repeated");
   app->add_flag("--resume", flags->resume, "Go on from the newest checkpoint in --run-dir");
   app->add_flag("--dry-run", flags->dry_run,
                 "Check configuration, model and data, print the resolved configuration, start nothing");
   app->add_flag("--expect-improvement", flags->expect_improvement,
                 "Fail unless held-out accuracy is higher after the run than before");
+  app->add_flag("--json", flags->json,
+                "On stdout one JSON object a step or evaluation and one at the end, for programs");
+  app->add_option("--log-format", flags->log_format, "Of all roles' logs: text, or json: one object a line")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
+  app->add_option("--log-level", flags->log_level, "Of all roles' logs: trace, debug, info, warning, error")
+      ->capture_default_str();
   app->callback([flags, &run] { run = [flags] { return RunTrain(*flags); }; });
 }
 

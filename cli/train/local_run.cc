@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -25,6 +26,10 @@ std::string LastError(const std::string& log_file) {
   std::ifstream in(log_file);
   std::string line, last;
   while (std::getline(in, line)) {
+    if (const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false); json.is_object()) {
+      if (json.value("level", "") == "error") last = ": " + json.value("message", "");
+      continue;
+    }
     if (absl::StrContains(line, " error ") || absl::StrContains(line, "terminate called")) last = line;
   }
   const std::vector<std::string> parts = absl::StrSplit(last, absl::MaxSplits(": ", 1));
@@ -46,7 +51,11 @@ std::vector<std::string> LocalRun::Command(const std::string& program, const std
           "--name",
           name,
           "--ready-fd",
-          absl::StrCat(ChildProcess::kReadyFd)};
+          absl::StrCat(ChildProcess::kReadyFd),
+          "--log-format",
+          options_.log_format,
+          "--log-level",
+          options_.log_level};
 }
 
 absl::Status LocalRun::Launch(Role& role, const StopSignal& stop) {

@@ -31,8 +31,9 @@ class LocalRun {
     v1::RunConfig config;  // Resolved; also in RUN_DIR/config.yaml, which the children read.
     std::string run_dir;
     bool resume = false;
-    std::string program_folder;  // Where maspo-learner and the others are.
-    int max_restarts = 10;       // Of all reward servers and workers together.
+    std::string program_folder;                           // Where maspo-learner and the others are.
+    int max_restarts = 10;                                // Of all reward servers and workers together.
+    std::string log_format = "text", log_level = "info";  // Of the role processes.
   };
   using Observer = std::function<void(const v1::RunStatus& status)>;
 

@@ -1,6 +1,7 @@
 #include "cli/train/run_lines.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -46,13 +47,19 @@ std::string RewardLine(const v1::RunStatus& status, const std::deque<double>& re
 
 std::string TimeLine(const v1::RunStatus& status) {
   const double step_seconds = Metric(status, "time/step_s");
+  std::string bar;  // By the first letter of each phase.
   std::vector<std::string> parts;
+  double seconds = 0;
   for (const auto& [what, name] :
        {std::pair{"rollout", "time/rollout_wait_s"}, std::pair{"old log-probs", "time/old_logprobs_s"},
         std::pair{"update", "time/update_s"}, std::pair{"publish", "time/publish_s"}}) {
+    seconds += Metric(status, name);
     parts.push_back(absl::StrFormat("%s %.0f %%", what, 100 * Metric(status, name) / step_seconds));
+    bar.resize(std::clamp<size_t>(std::lround(seconds / step_seconds * kBarWidth), bar.size(), kBarWidth), what[0]);
   }
-  return absl::StrFormat("last step %s: %s", HumanDuration(absl::Seconds(step_seconds)), absl::StrJoin(parts, ", "));
+  bar.resize(kBarWidth, '.');
+  return absl::StrFormat("last step %s  %s  %s", HumanDuration(absl::Seconds(step_seconds)), bar,
+                         absl::StrJoin(parts, ", "));
 }
 
 std::string NowLine(const v1::RunStatus& status) {

@@ -63,6 +63,16 @@ std::optional<double> RunSummary::Improvement() const {
   return ValueOf(evaluations.back(), "eval/avg_at_k") - ValueOf(evaluations.front(), "eval/avg_at_k");
 }
 
+std::string RunSummary::Json(const std::string& run_dir) const {
+  nlohmann::ordered_json end = {{"event", "end"},
+                                {"run_dir", run_dir},
+                                {"steps", steps.size()},
+                                {"updates", static_cast<int64_t>(ValueOf(steps.back(), "optim/updates"))},
+                                {"responses", static_cast<int64_t>(SumOf(steps, "response/count"))}};
+  if (const std::optional<double> improvement = Improvement()) end["improvement"] = *improvement;
+  return end.dump() + "\n";
+}
+
 std::string RunSummary::Table(const std::string& run_dir) const {
   std::string table;
   const auto line = [&table](const std::string& what, const std::string& before, const std::string& after) {

@@ -24,6 +24,9 @@ struct RunSummary {
 
   // The closing table: before and after, speed, time by phase, where the files are.
   std::string Table(const std::string& run_dir) const;
+
+  // The same for programs: {"event":"end","run_dir":...,"steps":...,"updates":...,"responses":...,"improvement":...}
+  std::string Json(const std::string& run_dir) const;
 };
 
 }  // namespace maspo
