@@ -1,6 +1,6 @@
 # The doors by name; each is a script.   make help
 .PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-objectives fuzz figures
-.PHONY: docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
+.PHONY: deb test-deb screenshots docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
 
 help:              ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
@@ -61,6 +61,15 @@ install:           ## programs with their libraries into PREFIX, /usr/local if u
 
 dist:              ## the same as dist/maspo-VERSION.tar.gz
 	@scripts/dist
+
+deb:               ## the same as a Debian package, dist/maspo_VERSION_ARCHITECTURE.deb
+	@scripts/deb
+
+test-deb:          ## that package in a bare Debian container: install, quick start, remove; needs docker
+	@tests/deploy/deb_test.sh
+
+screenshots:       ## docs/figures/report-*.png of a quick-start run, by Chromium
+	@scripts/screenshots
 
 generated:         ## write again what is made from something else: dashboards, Kubernetes' copy of the alerts, docs/configuration.md
 	@python3 -B deploy/grafana/make_dashboards.py

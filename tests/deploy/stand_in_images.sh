@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes images under the names of public ones where no container registry can be reached; those that are there stay.
 #
-#   stand_in_images.sh BASE_IMAGE PROMETHEUS_IMAGE      a Debian by debootstrap; Prometheus from Debian's package
+#   stand_in_images.sh BASE_IMAGE [PROMETHEUS_IMAGE]    a Debian by debootstrap; Prometheus from Debian's package
 #
 # The host's extra certificate authorities go into the Debian, so that apt, pip and cargo work in a build as they do here.
 set -euo pipefail
-base=$1 prometheus=$2
+base=$1 prometheus=${2:-}
 here() { docker image inspect "$1" >/dev/null 2>&1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -19,7 +19,7 @@ if ! here "$base" && ! docker pull --quiet "$base" 2>/dev/null; then
   tar -C "$work/root" -c . | docker import --change "ENV PIP_CERT=$bundle SSL_CERT_FILE=$bundle CARGO_HTTP_CAINFO=$bundle" \
     --change 'CMD ["bash"]' - "$base" >/dev/null
 fi
-if ! here "$prometheus" && ! docker pull --quiet "$prometheus" 2>/dev/null; then
+if [ -n "$prometheus" ] && ! here "$prometheus" && ! docker pull --quiet "$prometheus" 2>/dev/null; then
   docker build --quiet --tag "$prometheus" - >/dev/null <<DOCKERFILE
 FROM $base
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends prometheus >/dev/null \\
