@@ -12,7 +12,7 @@ data=${MASPO_SHARED_DIR:-../shared}/data
 here=tests/benchmarks/reward
 program=${MASPO_BENCH_VERIFIER:-build/bin/bench_verifier}
 
-scripts/python-env .venv-reward "$here/requirements.txt" >&2
+scripts/python-env .venv-reward "$here/requirements.txt" without-torch >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 core=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
