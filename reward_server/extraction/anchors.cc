@@ -20,14 +20,14 @@ bool MatchesAt(std::string_view text, size_t at, std::string_view lower_case_wor
 }  // namespace
 
 std::vector<Anchor> FindAnchors(std::string_view text, WorkBudget& budget) {
-  static constexpr ByteSet kProbes("wW");  // The rarest letter of the word.
-  static constexpr size_t kProbe = kAnswer.find('w');
+  static constexpr LetterPair kProbe('s', 'w');  // Rare in prose but for this word.
+  static constexpr size_t kProbeAt = kAnswer.find("sw");
   std::vector<Anchor> anchors;  // From the last to the first.
-  for (size_t i = kProbes.FindLast(text, text.size()); i != std::string_view::npos && anchors.size() < kMaxAnchors;
-       i = kProbes.FindLast(text, i)) {
+  for (size_t i = kProbe.FindLast(text, text.size()); i != std::string_view::npos && anchors.size() < kMaxAnchors;
+       i = kProbe.FindLast(text, i + 1)) {
     if (!budget.Spend()) break;
-    if (i < kProbe || !MatchesAt(text, i - kProbe, kAnswer)) continue;
-    const size_t begin = i - kProbe, end = begin + kAnswer.size();
+    if (i < kProbeAt || !MatchesAt(text, i - kProbeAt, kAnswer)) continue;
+    const size_t begin = i - kProbeAt, end = begin + kAnswer.size();
     const bool is_final = begin >= kFinal.size() && MatchesAt(text, begin - kFinal.size(), kFinal);
     anchors.push_back({end, is_final, end < text.size() && text[end] == ':'});
   }

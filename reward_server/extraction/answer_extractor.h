@@ -6,7 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "reward_server/extraction/anchors.h"
+#include "reward_server/extraction/boxes.h"
+#include "reward_server/extraction/choices.h"
 #include "reward_server/extraction/environments.h"
 #include "reward_server/extraction/plain_numbers.h"
 #include "reward_server/work_budget.h"
@@ -57,35 +60,48 @@ class AnswerExtractor {
   std::optional<Candidate> Next();
 
  private:
-  using Candidates = std::vector<Candidate>;
+  // Where a candidate stands. Its texts are made when it is its turn: the first place is usually the only one.
+  struct Place {
+    Candidate::Notation notation = Candidate::Notation::kLatex;
+    absl::InlinedVector<MathSpan::Part, 1> parts = {};
+    Boxes boxes = Boxes::kAll;  // Which of the boxes in a part count.
+    std::string_view found_by = {};
+    size_t begin = 0, end = 0;
+  };
+  using Places = std::vector<Place>;
+  using Match = std::optional<Place> (AnswerExtractor::*)(size_t at, std::string_view found_by);
 
-  void FindLevel(int level, Candidates& found);
-  void AppendIHope(Candidates& found);
-  void AppendFinalAnswers(Candidates& found);
-  void AppendBoxes(Candidates& found);
-  void AppendAnchored(bool with_colon, Candidates& found);
-  void AppendStart(Candidates& found);
-  void AppendAnywhere(Candidates& found);
+  void FindLevel(int level, Places& found);
+  void AppendIHope(Places& found);
+  void AppendFinalAnswers(Places& found);
+  void AppendBoxes(Places& found);
+  void AppendAnchored(bool with_colon, Places& found);
+  void AppendStart(Places& found);
+  void AppendAnywhere(Places& found);
+  // Applies match(anchor) to the anchors from left to right; what one match covers is not searched again.
+  template <typename MatchAnchor>
+  void AppendForAnchors(Places& found, MatchAnchor match) const;
 
   // What follows an anchor directly (at `at`, after blanks) or within its window.
-  std::optional<Candidate> MathAt(size_t at, std::string_view found_by);
-  std::optional<Candidate> PlainAt(size_t at, std::string_view found_by);
-  std::optional<Candidate> ChoiceAt(size_t at, std::string_view found_by);
-  std::optional<Candidate> MathWithin(size_t begin, std::string_view found_by);
-  std::optional<Candidate> PlainWithin(size_t begin, std::string_view found_by);
-  std::optional<Candidate> ChoiceWithin(size_t begin, std::string_view found_by);
+  std::optional<Place> MathAt(size_t at, std::string_view found_by);
+  std::optional<Place> PlainAt(size_t at, std::string_view found_by);
+  std::optional<Place> ChoiceAt(size_t at, std::string_view found_by);
+  std::optional<Place> MathWithin(size_t begin, std::string_view found_by);
+  std::optional<Place> PlainWithin(size_t begin, std::string_view found_by);
+  std::optional<Place> ChoiceWithin(size_t begin, std::string_view found_by);
 
-  Candidate FromMath(const MathSpan& span, std::string_view found_by) const;
-  Candidate FromPlain(const PlainSpan& span, std::string_view found_by) const;
-  Candidate FromChoice(size_t begin, size_t end, std::string_view content, std::string_view found_by) const;
+  static Place PlaceOf(const MathSpan& span, std::string_view found_by);
+  static Place PlaceOf(const PlainSpan& span, std::string_view found_by);
+  static Place PlaceOf(const ChoiceSpan& span, std::string_view found_by);
+  Candidate ReadPlace(const Place& place) const;
 
   const std::string_view text_;
   const ExtractionOptions& options_;
   WorkBudget& budget_;
   const std::vector<Anchor> anchors_;
   EnvironmentFinder environments_;
-  size_t next_level_ = 0;          // Of kLevels.
-  std::deque<Candidate> pending_;  // Of the level before.
+  size_t next_level_ = 0;      // Of kLevels.
+  std::deque<Place> pending_;  // Of the level before.
 };
 
 }  // namespace maspo

@@ -17,18 +17,22 @@ constexpr size_t kMaxBoxes = 64;
 
 constexpr size_t npos = std::string_view::npos;
 
-// The last \boxed or \fbox before `end`; npos: none.
-size_t FindLastCommand(std::string_view text, size_t end) {
-  const std::string_view before = text.substr(0, end);
-  for (size_t at = before.rfind("box"); at != npos; at = at == 0 ? npos : before.rfind("box", at - 1)) {
-    if (at > 0 && before[at - 1] == '\\' && before.substr(at).starts_with("boxed")) return at - 1;
-    if (at > 1 && before.substr(at - 2).starts_with("\\fbox")) return at - 2;
+constexpr std::string_view kBoxed = "\\boxed", kFbox = "\\fbox";
+constexpr ByteSet kBackslash("\\");
+
+// The length of the \boxed or \fbox at `at`, or 0.
+size_t LengthOfCommand(std::string_view text, size_t at) {
+  for (const std::string_view command : {kBoxed, kFbox}) {
+    if (text.substr(at).starts_with(command)) return command.size();
   }
-  return npos;
+  return 0;
 }
 
-size_t LengthOfCommand(std::string_view text, size_t at) {
-  return text.substr(at).starts_with("\\boxed") ? sizeof("\\boxed") - 1 : sizeof("\\fbox") - 1;
+// The last one before `end`; npos: none.
+size_t FindLastCommand(std::string_view text, size_t end) {
+  size_t at = kBackslash.FindLast(text, end);
+  while (at != npos && LengthOfCommand(text.substr(0, end), at) == 0) at = kBackslash.FindLast(text, at);
+  return at;
 }
 
 // The brace that closes the one at `open`; npos: none before `end`.
@@ -60,7 +64,11 @@ bool AreListed(std::string_view between, std::string_view first, std::string_vie
 
 }  // namespace
 
-bool HasBoxCommand(std::string_view text) { return FindLastCommand(text, text.size()) != npos; }
+size_t FindFirstBox(std::string_view text) {
+  size_t at = kBackslash.FindFirst(text, 0);
+  while (at != npos && LengthOfCommand(text, at) == 0) at = kBackslash.FindFirst(text, at + 1);
+  return at;
+}
 
 std::string BoxedContent(std::string_view text, Boxes boxes) {
   std::vector<std::string_view> contents;  // From the last to the first.

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace maspo {
 
-// Whether \boxed{ or \fbox{ stands anywhere in the text.
-bool HasBoxCommand(std::string_view text);
+// Where the first \boxed or \fbox begins; npos: there is none.
+size_t FindFirstBox(std::string_view text);
 
 // The boxes that make up the answer of a text, as one list. kLast: the last \boxed or \fbox, preceded by those that
 // form one list with it, because fewer than 10 characters lie between them, or fewer than 70 with a comma, semicolon,

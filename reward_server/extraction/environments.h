@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "reward_server/work_budget.h"
 
 namespace maspo {
@@ -21,7 +21,7 @@ struct MathSpan {
   };
   size_t begin = 0;
   size_t end = 0;
-  std::vector<Part> parts;  // At least one.
+  absl::InlinedVector<Part, 1> parts;  // At least one.
 };
 
 // Finds mathematics: $$ $$ and \[ \] over any number of lines, $ $ and \( \) within one, and a bare \frac{a}{b} of

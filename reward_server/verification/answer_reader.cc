@@ -100,7 +100,7 @@ bool HasMathematics(std::string_view text) {
   for (size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
     has_dollar |= at == 0 || text[at - 1] != '\\';
   }
-  return has_dollar || Contains(text, "\\(") || Contains(text, "\\[") || HasBoxCommand(text);
+  return has_dollar || Contains(text, "\\(") || Contains(text, "\\[") || FindFirstBox(text) != std::string_view::npos;
 }
 
 }  // namespace
