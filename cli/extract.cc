@@ -6,6 +6,9 @@
 #include "absl/time/time.h"
 #include "cli/command.h"
 #include "cli/verification_options.h"
+#include "reward_server/limits.h"
+#include "reward_server/prime_math/final_answer.h"
+#include "reward_server/prime_math/normal_forms.h"
 #include "reward_server/verification/answer_reader.h"
 #include "reward_server/verification/printable_text.h"
 #include "services/base/atomic_file.h"
@@ -42,6 +45,16 @@ absl::StatusOr<std::string> ResultLine(const nlohmann::json& object, const std::
   VerificationOptions options;
   if (object.contains("options")) {
     MASPO_ASSIGN_OR_RETURN(options, VerificationOptionsFrom(object["options"], where));
+  }
+  if (options.rules == RuleSet::kPrimeMath) {
+    const PrimeFinalAnswer found = FindPrimeFinalAnswer(response);
+    return nlohmann::ordered_json{
+        {"id", object["id"]},
+        {"status", found.is_announced ? "ok" : "no_answer"},
+        {"answer", PrintableText(found.text)},
+        {"found_by", "prime_math"},
+        {"read_as", PrintableText(TextNormalForm(found.text.substr(0, limits::kAnswerBytes)))}}
+        .dump();
   }
   WorkBudget budget(kDeadline);
   const AnswerReading reading = ReadResponse(response, options.response, budget);

@@ -66,9 +66,15 @@ absl::StatusOr<VerificationOptions> VerificationOptionsFrom(const nlohmann::json
     return absl::InvalidArgumentError(absl::StrCat(where, ": field \"options\" must be an object"));
   MASPO_RETURN_IF_ERROR(RefuseUnknownFields(object,
                                             {"targets", "gold_targets", "boxed_priority", "decimal_places", "strict",
-                                             "relations_as_sets", "repair_malformed", "strings", "lowercase"},
+                                             "relations_as_sets", "repair_malformed", "strings", "lowercase", "rules"},
                                             where));
   VerificationOptions options;
+  if (object.contains("rules")) {
+    const absl::StatusOr<RuleSet> rules =
+        RuleSetFrom(object["rules"].is_string() ? object["rules"].get<std::string>() : "");
+    if (!rules.ok()) return Wrong(where, "rules", "\"default\" or \"prime_math\"");
+    options.rules = *rules;
+  }
   std::vector<std::string> targets = {"latex", "expr"}, choices = {"A", "B", "C", "D"};
   MASPO_RETURN_IF_ERROR(ReadStrings(object, "targets", where, targets));
   std::vector<std::string> gold_targets = targets;

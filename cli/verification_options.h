@@ -10,6 +10,7 @@ namespace maspo {
 
 // How a pair is read and compared, from the object that a line of JSON carries as "options":
 //
+//   rules                  "default" or "prime_math", to which the others mean nothing
 //   targets, gold_targets  what is looked for: any of "latex", "expr", "string"; gold_targets default to targets
 //   boxed_priority         0, 50 or 100; -1: boxes do not count
 //   decimal_places         to which decimals are compared

@@ -12,6 +12,7 @@ inline AnswerVerifier::Options VerifierOptionsFrom(const v1::RewardSection& rewa
   options.incorrect = reward.incorrect();
   options.truncated_is_no_answer = reward.truncated_is_no_answer();
   options.answer_deadline = absl::Milliseconds(reward.answer_deadline_ms());
+  options.rule_sets.assign(reward.rule_sets().begin(), reward.rule_sets().end());
   return options;
 }
 

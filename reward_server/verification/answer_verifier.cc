@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "reward_server/prime_math/prime_math.h"
 #include "reward_server/verification/answer_comparison.h"
 #include "reward_server/verification/printable_text.h"
 #include "reward_server/work_budget.h"
+#include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
@@ -42,7 +44,40 @@ bool SameChoice(const AnswerReading& gold, const AnswerReading& answer) {
   return read.tree && LettersOf(*read.tree) == LettersOf(Expression::Symbol(choice));
 }
 
+void DecideByPrimeMath(const v1::VerifyItem& item, WorkBudget& budget, v1::VerifiedAnswer& answer) {
+  const PrimeMathJudgement judgement = JudgeByPrimeMath(item.gold_answer(), item.response(), budget);
+  answer.set_gold_answer(PrintableText(item.gold_answer()));
+  if (judgement.is_announced || judgement.comparison.is_equal()) answer.set_answer(PrintableText(judgement.answer));
+  const bool is_missing = !judgement.is_announced && judgement.comparison.outcome == Comparison::Outcome::kDifferent;
+  if (is_missing) return Decide(v1::VERDICT_NO_ANSWER, "extraction", answer);
+  Decide(VerdictOf(judgement.comparison.outcome), judgement.comparison.decided_by, answer);
+}
+
+// The options of each source that has rules of its own, from SOURCE=NAME and NAME.
+absl::StatusOr<absl::flat_hash_map<std::string, VerificationOptions>> BySource(const AnswerVerifier::Options& options) {
+  absl::flat_hash_map<std::string, VerificationOptions> by_source = {{"", options.verification}};
+  for (const std::string& entry : options.rule_sets) {
+    const size_t equals = entry.rfind('=');
+    const std::string source = equals == std::string::npos ? "" : entry.substr(0, equals);
+    const absl::StatusOr<RuleSet> rules = RuleSetFrom(equals == std::string::npos ? entry : entry.substr(equals + 1));
+    if (!rules.ok() || equals == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "reward.rule_sets: \"", entry, "\" must be NAME or SOURCE=NAME with NAME one of default, prime_math"));
+    }
+    VerificationOptions verification = options.verification;
+    verification.rules = *rules;
+    by_source[source] = std::move(verification);
+  }
+  return by_source;
+}
+
 }  // namespace
+
+absl::StatusOr<RuleSet> RuleSetFrom(std::string_view name) {
+  if (name == "default") return RuleSet::kDefault;
+  if (name == "prime_math") return RuleSet::kPrimeMath;
+  return absl::InvalidArgumentError("a rule set is one of default, prime_math");
+}
 
 absl::StatusOr<std::unique_ptr<AnswerVerifier>> AnswerVerifier::Create(const Options& options) {
   if (!std::isfinite(options.correct) || !std::isfinite(options.incorrect) || options.correct <= options.incorrect) {
@@ -58,7 +93,8 @@ absl::StatusOr<std::unique_ptr<AnswerVerifier>> AnswerVerifier::Create(const Opt
   if (places < 0 || places > 100) {
     return absl::InvalidArgumentError(absl::StrCat("decimals are compared to 0 to 100 places, not ", places));
   }
-  return std::unique_ptr<AnswerVerifier>(new AnswerVerifier(options));
+  MASPO_ASSIGN_OR_RETURN(OptionsBySource by_source, BySource(options));
+  return std::unique_ptr<AnswerVerifier>(new AnswerVerifier(options, std::move(by_source)));
 }
 
 absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std::vector<v1::VerifyItem>& items,
@@ -73,6 +109,11 @@ absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std:
     answers.push_back(Verify(item));
   }
   return answers;
+}
+
+v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item) const {
+  const auto found = by_source_.find(item.source());
+  return Verify(item, found == by_source_.end() ? by_source_.at("") : found->second);
 }
 
 v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const VerificationOptions& verification) const {
@@ -95,6 +136,7 @@ void AnswerVerifier::Judge(const v1::VerifyItem& item, const VerificationOptions
     return Decide(v1::VERDICT_NO_ANSWER, "truncated", answer);
   }
   WorkBudget budget(options_.answer_deadline);
+  if (verification.rules == RuleSet::kPrimeMath) return DecideByPrimeMath(item, budget, answer);
   AnswerReading gold = ReadGold(item.gold_answer(), verification.gold, budget);
   AnswerReading response = ReadResponse(item.response(), verification.response, budget);
   answer.set_gold_answer(PrintableText(gold.text));

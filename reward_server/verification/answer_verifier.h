@@ -1,9 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/reward.pb.h"
@@ -13,8 +16,14 @@
 
 namespace maspo {
 
+// By whose rules a pair is judged: those of docs/verification.md, or those of the metric prime_math, which has no
+// options of its own.
+enum class RuleSet { kDefault, kPrimeMath };
+absl::StatusOr<RuleSet> RuleSetFrom(std::string_view name);  // "default", "prime_math"
+
 // How one pair is read and compared.
 struct VerificationOptions {
+  RuleSet rules = RuleSet::kDefault;
   ReadingOptions response = {};
   ReadingOptions gold = {};
   ComparisonOptions comparison = {};
@@ -38,6 +47,8 @@ class AnswerVerifier final : public AnswerScorer {
     bool truncated_is_no_answer = true;  // A response cut off by length has no answer, whatever it says.
     absl::Duration answer_deadline = absl::Milliseconds(20);  // CPU time per answer.
     VerificationOptions verification = {};
+    // Rule sets by the source of an item, as SOURCE=NAME; NAME alone is for all other sources.
+    std::vector<std::string> rule_sets = {};
   };
   // InvalidArgument: names the option, its value and what is allowed.
   static absl::StatusOr<std::unique_ptr<AnswerVerifier>> Create(const Options& options);
@@ -46,16 +57,21 @@ class AnswerVerifier final : public AnswerScorer {
   absl::StatusOr<std::vector<v1::VerifiedAnswer>> Score(const std::vector<v1::VerifyItem>& items,
                                                         absl::Time deadline) override;
 
-  v1::VerifiedAnswer Verify(const v1::VerifyItem& item) const { return Verify(item, options_.verification); }
+  // By the rules of the item's source, and by the given ones.
+  v1::VerifiedAnswer Verify(const v1::VerifyItem& item) const;
   v1::VerifiedAnswer Verify(const v1::VerifyItem& item, const VerificationOptions& verification) const;
 
  private:
-  explicit AnswerVerifier(const Options& options) : options_(options) {}
+  using OptionsBySource = absl::flat_hash_map<std::string, VerificationOptions>;
+
+  AnswerVerifier(const Options& options, OptionsBySource by_source)
+      : options_(options), by_source_(std::move(by_source)) {}
 
   void Judge(const v1::VerifyItem& item, const VerificationOptions& verification, v1::VerifiedAnswer& answer) const;
   double RewardOf(v1::Verdict verdict) const;
 
   const Options options_;
+  const OptionsBySource by_source_;  // "": of all other sources.
 };
 
 }  // namespace maspo

@@ -58,6 +58,8 @@ TEST_F(VerifyCommandTest, OptionsChangeHowALineIsRead) {
 {"id": 4, "gold": "$7$", "response": "so 7", "options": {"targets": ["latex"]}}
 {"id": 5, "gold": "$1/2$", "response": "$\\frac12$", "options": {"repair_malformed": false}}
 {"id": 6, "gold": "B", "response": "The answer is B.", "options": {"targets": ["string"]}}
+{"id": 7, "gold": "10%", "response": "\\boxed{1000}", "options": {"rules": "prime_math"}}
+{"id": 8, "gold": "10%", "response": "\\boxed{1000}", "options": {"rules": "default"}}
 )");
   ASSERT_TRUE(Run(input).ok());
   const std::string results = *ReadFile(output_);
@@ -66,8 +68,14 @@ TEST_F(VerifyCommandTest, OptionsChangeHowALineIsRead) {
   for (std::sregex_iterator match(results.begin(), results.end(), verdict), end; match != end; ++match) {
     verdicts.push_back((*match)[1]);
   }
-  EXPECT_EQ(verdicts,
-            (std::vector<std::string>{"correct", "correct", "correct", "no_answer", "unparsable", "correct"}));
+  EXPECT_EQ(verdicts, (std::vector<std::string>{"correct", "correct", "correct", "no_answer", "unparsable", "correct",
+                                                "correct", "wrong"}));
+}
+
+TEST_F(VerifyCommandTest, RefusesAnUnknownRuleSet) {
+  const absl::Status status =
+      Run(dir_.Write("in.jsonl", R"({"id": 1, "gold": "7", "response": "7", "options": {"rules": "prime"}})"));
+  EXPECT_NE(status.message().find("in.jsonl:1: options.rules must be \"default\""), absl::string_view::npos) << status;
 }
 
 TEST_F(VerifyCommandTest, SenselessOptionIsRefusedByName) {
