@@ -1,5 +1,6 @@
 #!/bin/bash
-# Answers a second of the reward server's verifier and of Math-Verify 0.9.0, on the same inputs, on one core, turn by turn.
+# Answers a second of CPU time of the reward server's verifier and of Math-Verify 0.9.0, on the same inputs, on one core, turn by
+# turn.
 # `make bench-reward` is the same.
 #
 #   tests/benchmarks/reward/bench.sh [SECONDS]      of each measurement; 5 if not given

@@ -26,7 +26,10 @@ void ExpectAgreement(const ByteSet<kNumMembers>& set, std::string_view members, 
 }
 
 TEST(ByteSetTest, AgreesWithFindFirstOfAndFindLastOf) {
-  static constexpr ByteSet kOne("a"), kTwo("a\xff"), kFour("abcd"), kFive("abcde");
+  static constexpr ByteSet kOne("a");
+  static constexpr ByteSet kTwo("a\xff");
+  static constexpr ByteSet kFour("abcd");
+  static constexpr ByteSet kFive("abcde");
   std::mt19937_64 random(1);
   for (int i = 0; i < 500; ++i) {
     const std::string text = RandomText(random);
