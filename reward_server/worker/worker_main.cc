@@ -52,6 +52,7 @@ int WorkerMain() {
   const absl::StatusOr<std::unique_ptr<AnswerVerifier>> verifier = AnswerVerifier::Create(VerifierOptionsFrom(config));
   if (!verifier.ok()) return 1;
   LimitAddressSpace(static_cast<rlim_t>(config.worker_memory_mib()) << 20);
+  if (!WriteFramed(kWorkerSocket, v1::VerifiedAnswer()).ok()) return 1;  // Ready.
   v1::VerifyItem item;
   while (ReadFramed(kWorkerSocket, item).ok()) {
     AllowOneMoreSecond();

@@ -6,7 +6,8 @@ namespace maspo {
 inline constexpr char kWorkerFlag[] = "--verification-worker";
 inline constexpr int kWorkerSocket = 3;
 
-// main() of a worker: reads its configuration (a RewardSection), then items, and answers each. Ends when the socket
+// main() of a worker: reads its configuration (a RewardSection), says that it is ready by an empty answer, then reads
+// items and answers each. Ends when the socket
 // closes, and is ended by its limits: address space, and CPU time per answer a little above the deadline.
 int WorkerMain();
 

@@ -25,6 +25,7 @@ namespace {
 
 constexpr absl::Duration kGrace = absl::Milliseconds(4);  // Of CPU time beyond the deadline,
 constexpr absl::Duration kLongest = absl::Seconds(5);     // and of any time: a process that sleeps is stuck too.
+constexpr absl::Duration kLongestStart = absl::Seconds(20);
 
 absl::StatusOr<pid_t> Spawn(const std::string& program, int child_socket) {
   posix_spawn_file_actions_t actions;
@@ -59,6 +60,7 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Option
   const absl::Duration deadline = absl::Milliseconds(options.reward.answer_deadline_ms());
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(*pid, sockets[0], deadline));
   MASPO_RETURN_IF_ERROR(WriteFramed(worker->socket_, options.reward));
+  MASPO_RETURN_IF_ERROR(worker->AwaitReady());
   return worker;
 }
 
@@ -74,6 +76,16 @@ absl::StatusOr<v1::VerifiedAnswer> WorkerProcess::Verify(const v1::VerifyItem& i
   v1::VerifiedAnswer answer;
   MASPO_RETURN_IF_ERROR(ReadFramed(socket_, answer));
   return answer;
+}
+
+// What the process takes to start is not the time of its first answer.
+absl::Status WorkerProcess::AwaitReady() {
+  pollfd ready{socket_, POLLIN, 0};
+  if (poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(kLongestStart))) <= 0) {
+    return absl::UnavailableError("the worker does not start");
+  }
+  v1::VerifiedAnswer nothing;
+  return ReadFramed(socket_, nothing);
 }
 
 // By CPU time, so that a busy machine makes no answer late. The rest of the time is asked for in one poll.

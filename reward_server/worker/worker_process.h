@@ -21,7 +21,7 @@ class WorkerProcess {
     std::string program;  // Started with kWorkerFlag.
     v1::RewardSection reward;
   };
-  // Unavailable: the program cannot be started.
+  // Returns when it is ready for items. Unavailable: the program cannot be started.
   static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start(const Options& options);
   ~WorkerProcess();  // Kills it.
   WorkerProcess(const WorkerProcess&) = delete;
@@ -35,6 +35,7 @@ class WorkerProcess {
  private:
   WorkerProcess(pid_t pid, int socket, absl::Duration deadline) : pid_(pid), socket_(socket), deadline_(deadline) {}
 
+  absl::Status AwaitReady();
   absl::Status AwaitAnswer();
   absl::Duration CpuTime() const;
 

@@ -37,6 +37,23 @@ TEST(WorkerProcessTest, AnswersItemAfterItem) {
   }
 }
 
+TEST(WorkerProcessTest, ItsStartIsNotTheTimeOfItsFirstAnswer) {
+  WorkerProcess::Options options = ProgramOptions();
+  options.reward.set_answer_deadline_ms(2);  // The libraries alone take longer to load.
+  for (int i = 0; i < 5; ++i) {
+    const auto worker = WorkerProcess::Start(options);
+    ASSERT_TRUE(worker.ok()) << worker.status();
+    const auto answer = (*worker)->Verify(Item("a", "1", "1"));
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->verdict(), v1::VERDICT_CORRECT);
+  }
+}
+
+TEST(WorkerProcessTest, ProgramThatEndsAtOnceIsUnavailable) {
+  const auto worker = WorkerProcess::Start({.program = "/bin/true", .reward = {}});
+  EXPECT_TRUE(absl::IsUnavailable(worker.status())) << worker.status();
+}
+
 TEST(WorkerProcessTest, DeathIsUnavailable) {
   const auto worker = WorkerProcess::Start(ProgramOptions());
   ASSERT_TRUE(worker.ok()) << worker.status();
