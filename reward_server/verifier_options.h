@@ -13,6 +13,7 @@ inline AnswerVerifier::Options VerifierOptionsFrom(const v1::RewardSection& rewa
   options.truncated_is_no_answer = reward.truncated_is_no_answer();
   options.answer_deadline = absl::Milliseconds(reward.answer_deadline_ms());
   options.rule_sets.assign(reward.rule_sets().begin(), reward.rule_sets().end());
+  options.cache_bytes = size_t{reward.cache_mib()} << 20;
   return options;
 }
 

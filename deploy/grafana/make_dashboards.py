@@ -138,6 +138,9 @@ SYSTEM = [
               [(f"maspo_reward_waiting_items{{{PROCESS}}}", "{{name}}")]),
         Panel("Time to verify an answer", "s", "Quantiles over all reward servers.",
               quantiles("maspo_reward_answer_seconds", RUN, "run"), up_to(0.02, 0.2)),
+        Panel("Known pairs", "percentunit", "Share of the answers whose comparison with the gold answer was known from an equal pair before.",
+              [('sum by (run) (rate(maspo_reward_cache_lookups_total{run=~"$run", result="hit"}[$__rate_interval]))'
+                ' / sum by (run) (rate(maspo_reward_cache_lookups_total{run=~"$run"}[$__rate_interval]))', "{{run}}")]),
         Panel("Answers a batch", "suffix:answers", "Median of the batches that workers send.",
               [('histogram_quantile(0.5, sum by (le, run) (rate(maspo_reward_batch_items_bucket{run=~"$run"}[$__rate_interval])))', "{{run}}")]),
         Panel("Ledger", GROUPS_PER_SECOND, "Groups a second that reach each stage. reissued and dropped should stay near 0.",

@@ -20,7 +20,8 @@ class ScoringMetrics {
   void CountAnswers(const std::vector<v1::VerifiedAnswer>& answers);
 
  private:
-  std::array<prometheus::Counter*, v1::Verdict_ARRAYSIZE> verdicts_{};  // By verdict; none for UNSPECIFIED.
+  std::array<prometheus::Counter*, v1::Verdict_ARRAYSIZE> verdicts_{};           // By verdict; none for UNSPECIFIED.
+  std::array<prometheus::Counter*, v1::CacheLookup_ARRAYSIZE> cache_lookups_{};  // By result; none for UNSPECIFIED.
   prometheus::Histogram& answer_seconds_;
   prometheus::Histogram& batch_items_;
   prometheus::Gauge& waiting_items_;

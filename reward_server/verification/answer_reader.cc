@@ -106,10 +106,17 @@ bool HasMathematics(std::string_view text) {
 }  // namespace
 
 AnswerReading ReadResponse(std::string_view response, const ReadingOptions& options, WorkBudget& budget) {
-  AnswerReading answer;
   AnswerExtractor extractor(response, options.extraction, budget);
-  while (const std::optional<Candidate> candidate = extractor.Next()) {
-    if (Accept(*candidate, options, budget, answer)) break;
+  return ReadFrom(extractor.Next(), extractor, options, budget);
+}
+
+AnswerReading ReadFrom(std::optional<Candidate> candidate, AnswerExtractor& extractor, const ReadingOptions& options,
+                       WorkBudget& budget) {
+  AnswerReading answer;
+  answer.is_first = true;
+  while (candidate && !Accept(*candidate, options, budget, answer)) {
+    answer.is_first = false;
+    candidate = extractor.Next();
   }
   return answer;
 }

@@ -30,10 +30,15 @@ struct AnswerReading {
   std::string text;                // What was read, or else what was found first.
   std::string first_normal_form;   // Of what was found first, also if it could not be read.
   std::string_view found_by;       // A level of the extractor, "text" for all of a gold answer; a literal.
+  bool is_first = false;           // What was found first could be read: nothing else of the text was looked at.
 };
 
 // The first candidate of a response that can be read.
 AnswerReading ReadResponse(std::string_view response, const ReadingOptions& options, WorkBudget& budget);
+
+// The same of a text whose extractor has proposed `candidate`.
+AnswerReading ReadFrom(std::optional<Candidate> candidate, AnswerExtractor& extractor, const ReadingOptions& options,
+                       WorkBudget& budget);
 
 // A gold answer is read as a response is, except that without any mathematics in it all of it is the answer.
 AnswerReading ReadGold(std::string_view gold, const ReadingOptions& options, WorkBudget& budget);

@@ -44,6 +44,29 @@ bool SameChoice(const AnswerReading& gold, const AnswerReading& answer) {
   return read.tree && LettersOf(*read.tree) == LettersOf(Expression::Symbol(choice));
 }
 
+// What follows from both answers, as far as they could be read.
+void DecideBy(AnswerReading gold, AnswerReading response, const ComparisonOptions& options, WorkBudget& budget,
+              v1::VerifiedAnswer& answer) {
+  answer.set_gold_answer(PrintableText(gold.text));
+  answer.set_answer(PrintableText(response.text));
+
+  if (budget.exhausted()) return Decide(v1::VERDICT_TIMEOUT, "deadline", answer);
+  if (response.state == AnswerReading::State::kNoAnswer) return Decide(v1::VERDICT_NO_ANSWER, "extraction", answer);
+  const bool same_text = !gold.first_normal_form.empty() && gold.first_normal_form == response.first_normal_form;
+  const bool either_is_choice = !gold.choice.empty() || !response.choice.empty();
+  if (either_is_choice && gold.state == AnswerReading::State::kRead) {
+    return Decide(SameChoice(gold, response) ? v1::VERDICT_CORRECT : v1::VERDICT_WRONG, "choice", answer);
+  }
+  if (!gold.tree || !response.tree) {
+    if (same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
+    return Decide(v1::VERDICT_UNPARSABLE, response.tree ? "gold_answer" : "answer", answer);
+  }
+  const Comparison comparison =
+      AnswerComparison(options, budget).Compare(*std::move(gold.tree), *std::move(response.tree));
+  if (!comparison.is_equal() && same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
+  Decide(VerdictOf(comparison.outcome), comparison.decided_by, answer);
+}
+
 void DecideByPrimeMath(const v1::VerifyItem& item, WorkBudget& budget, v1::VerifiedAnswer& answer) {
   const PrimeMathJudgement judgement = JudgeByPrimeMath(item.gold_answer(), item.response(), budget);
   answer.set_gold_answer(PrintableText(item.gold_answer()));
@@ -97,6 +120,11 @@ absl::StatusOr<std::unique_ptr<AnswerVerifier>> AnswerVerifier::Create(const Opt
   return std::unique_ptr<AnswerVerifier>(new AnswerVerifier(options, std::move(by_source)));
 }
 
+AnswerVerifier::AnswerVerifier(const Options& options, OptionsBySource by_source)
+    : options_(options),
+      by_source_(std::move(by_source)),
+      cache_(options.cache_bytes > 0 ? std::make_unique<VerdictCache>(options.cache_bytes) : nullptr) {}
+
 absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std::vector<v1::VerifyItem>& items,
                                                                       absl::Time deadline) {
   std::vector<v1::VerifiedAnswer> answers;
@@ -113,14 +141,19 @@ absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std:
 
 v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item) const {
   const auto found = by_source_.find(item.source());
-  return Verify(item, found == by_source_.end() ? by_source_.at("") : found->second);
+  return Verify(item, found == by_source_.end() ? by_source_.at("") : found->second, cache_.get());
 }
 
 v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const VerificationOptions& verification) const {
+  return Verify(item, verification, /*cache=*/nullptr);
+}
+
+v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const VerificationOptions& verification,
+                                          VerdictCache* cache) const {
   const absl::Time start = absl::Now();
   v1::VerifiedAnswer answer;
   try {
-    Judge(item, verification, answer);
+    Judge(item, verification, cache, answer);
   } catch (const std::exception&) {  // Out of memory: of the verifier, not of the response.
     Decide(v1::VERDICT_CRASHED, "exception", answer);
   }
@@ -130,33 +163,35 @@ v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const Veri
   return answer;
 }
 
-void AnswerVerifier::Judge(const v1::VerifyItem& item, const VerificationOptions& verification,
+void AnswerVerifier::Judge(const v1::VerifyItem& item, const VerificationOptions& verification, VerdictCache* cache,
                            v1::VerifiedAnswer& answer) const {
   if (options_.truncated_is_no_answer && item.finish_reason() == v1::FINISH_REASON_LENGTH) {
     return Decide(v1::VERDICT_NO_ANSWER, "truncated", answer);
   }
   WorkBudget budget(options_.answer_deadline);
   if (verification.rules == RuleSet::kPrimeMath) return DecideByPrimeMath(item, budget, answer);
-  AnswerReading gold = ReadGold(item.gold_answer(), verification.gold, budget);
-  AnswerReading response = ReadResponse(item.response(), verification.response, budget);
-  answer.set_gold_answer(PrintableText(gold.text));
-  answer.set_answer(PrintableText(response.text));
+  AnswerExtractor extractor(item.response(), verification.response.extraction, budget);
+  std::optional<Candidate> candidate = extractor.Next();
+  if (cache == nullptr || !candidate || budget.exhausted()) {
+    Compare(item, verification, std::move(candidate), extractor, budget, answer);
+    return;
+  }
+  std::string key = VerdictCache::KeyOf(item.source(), item.gold_answer(), *candidate);
+  if (cache->Find(key, answer)) return answer.set_cache(v1::CACHE_LOOKUP_HIT);
+  if (Compare(item, verification, std::move(candidate), extractor, budget, answer)) {
+    cache->Insert(std::move(key), answer);
+  }
+  answer.set_cache(v1::CACHE_LOOKUP_MISS);
+}
 
-  if (budget.exhausted()) return Decide(v1::VERDICT_TIMEOUT, "deadline", answer);
-  if (response.state == AnswerReading::State::kNoAnswer) return Decide(v1::VERDICT_NO_ANSWER, "extraction", answer);
-  const bool same_text = !gold.first_normal_form.empty() && gold.first_normal_form == response.first_normal_form;
-  const bool either_is_choice = !gold.choice.empty() || !response.choice.empty();
-  if (either_is_choice && gold.state == AnswerReading::State::kRead) {
-    return Decide(SameChoice(gold, response) ? v1::VERDICT_CORRECT : v1::VERDICT_WRONG, "choice", answer);
-  }
-  if (!gold.tree || !response.tree) {
-    if (same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
-    return Decide(v1::VERDICT_UNPARSABLE, response.tree ? "gold_answer" : "answer", answer);
-  }
-  const Comparison comparison =
-      AnswerComparison(verification.comparison, budget).Compare(*std::move(gold.tree), *std::move(response.tree));
-  if (!comparison.is_equal() && same_text) return Decide(v1::VERDICT_CORRECT, "same text", answer);
-  Decide(VerdictOf(comparison.outcome), comparison.decided_by, answer);
+bool AnswerVerifier::Compare(const v1::VerifyItem& item, const VerificationOptions& verification,
+                             std::optional<Candidate> candidate, AnswerExtractor& extractor, WorkBudget& budget,
+                             v1::VerifiedAnswer& answer) const {
+  AnswerReading gold = ReadGold(item.gold_answer(), verification.gold, budget);
+  AnswerReading response = ReadFrom(std::move(candidate), extractor, verification.response, budget);
+  const bool is_first = response.is_first;
+  DecideBy(std::move(gold), std::move(response), verification.comparison, budget, answer);
+  return is_first && !budget.exhausted() && answer.verdict() != v1::VERDICT_TIMEOUT;
 }
 
 double AnswerVerifier::RewardOf(v1::Verdict verdict) const {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -12,6 +12,7 @@
 #include "proto/reward.pb.h"
 #include "reward_server/verification/answer_reader.h"
 #include "reward_server/verification/comparison.h"
+#include "reward_server/verification/verdict_cache.h"
 #include "services/reward/answer_scorer.h"
 
 namespace maspo {
@@ -38,7 +39,10 @@ struct VerificationOptions {
 // Responses are untrusted: any bytes get a verdict within the deadline, nothing throws, memory is bounded by
 // reward_server/limits.h. A response says nothing about what TIMEOUT and CRASHED say: the verifier failed.
 //
-// Thread-safe and stateless; Score() works on the calling thread.
+// With cache_bytes, a pair of gold answer and answer that was compared before is not compared again; its verdict is the
+// same. Verdicts of the verifier's own failures are not kept.
+//
+// Thread-safe; Score() works on the calling thread.
 class AnswerVerifier final : public AnswerScorer {
  public:
   struct Options {
@@ -49,6 +53,7 @@ class AnswerVerifier final : public AnswerScorer {
     VerificationOptions verification = {};
     // Rule sets by the source of an item, as SOURCE=NAME; NAME alone is for all other sources.
     std::vector<std::string> rule_sets = {};
+    size_t cache_bytes = 0;  // Of verdicts of repeated pairs, judged by these options; 0: none are kept.
   };
   // InvalidArgument: names the option, its value and what is allowed.
   static absl::StatusOr<std::unique_ptr<AnswerVerifier>> Create(const Options& options);
@@ -64,14 +69,21 @@ class AnswerVerifier final : public AnswerScorer {
  private:
   using OptionsBySource = absl::flat_hash_map<std::string, VerificationOptions>;
 
-  AnswerVerifier(const Options& options, OptionsBySource by_source)
-      : options_(options), by_source_(std::move(by_source)) {}
+  AnswerVerifier(const Options& options, OptionsBySource by_source);
 
-  void Judge(const v1::VerifyItem& item, const VerificationOptions& verification, v1::VerifiedAnswer& answer) const;
+  // `cache` holds verdicts by these options, or is null.
+  v1::VerifiedAnswer Verify(const v1::VerifyItem& item, const VerificationOptions& verification,
+                            VerdictCache* cache) const;
+  void Judge(const v1::VerifyItem& item, const VerificationOptions& verification, VerdictCache* cache,
+             v1::VerifiedAnswer& answer) const;
+  // Whether the verdict follows from the gold answer and `candidate` alone, which is what the extractor proposed first.
+  bool Compare(const v1::VerifyItem& item, const VerificationOptions& verification, std::optional<Candidate> candidate,
+               AnswerExtractor& extractor, WorkBudget& budget, v1::VerifiedAnswer& answer) const;
   double RewardOf(v1::Verdict verdict) const;
 
   const Options options_;
-  const OptionsBySource by_source_;  // "": of all other sources.
+  const OptionsBySource by_source_;            // "": of all other sources.
+  const std::unique_ptr<VerdictCache> cache_;  // Null without cache_bytes.
 };
 
 }  // namespace maspo

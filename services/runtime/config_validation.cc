@@ -135,6 +135,19 @@ absl::Status CheckBatches(const v1::RunConfig& config) {
   return absl::OkStatus();
 }
 
+absl::Status CheckReward(const v1::RunConfig& config) {
+  const v1::RewardSection& reward = config.reward();
+  if (reward.correct() <= reward.incorrect()) {
+    return Invalid("reward.correct is ", reward.correct(), "; it must be greater than reward.incorrect, which is ",
+                   reward.incorrect());
+  }
+  if (2 * uint64_t{reward.cache_mib()} > reward.worker_memory_mib()) {
+    return Invalid("reward.cache_mib is ", reward.cache_mib(),
+                   "; it must be at most half of reward.worker_memory_mib, which is ", reward.worker_memory_mib());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOptimizer(const v1::OptimizerConfig& optimizer) {
   for (const auto& [key, beta] : {std::pair{"beta1", optimizer.beta1()}, std::pair{"beta2", optimizer.beta2()}}) {
     if (beta >= 0 && beta < 1) continue;
@@ -181,10 +194,7 @@ absl::Status CheckNetwork(const v1::NetworkSection& network) {
 absl::Status ValidateConfig(const v1::RunConfig& config) {
   MASPO_RETURN_IF_ERROR(CheckRanges(config));
   MASPO_RETURN_IF_ERROR(CheckBatches(config));
-  if (config.reward().correct() <= config.reward().incorrect()) {
-    return Invalid("reward.correct is ", config.reward().correct(),
-                   "; it must be greater than reward.incorrect, which is ", config.reward().incorrect());
-  }
+  MASPO_RETURN_IF_ERROR(CheckReward(config));
   MASPO_RETURN_IF_ERROR(CheckOptimizer(config.learner().optimizer()));
   MASPO_RETURN_IF_ERROR(CheckEvaluation(config.evaluation()));
   return CheckNetwork(config.network());

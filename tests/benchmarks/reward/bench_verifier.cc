@@ -1,6 +1,6 @@
 // Times AnswerVerifier on a JSON Lines file of {id, gold, response}; prints one line of JSON.
 //
-//   bench_verifier INPUT [SECONDS]
+//   bench_verifier INPUT [SECONDS [CACHE_MIB]]      with a cache that is empty at the begin of each pass over the file
 #include <sys/resource.h>
 #include <time.h>
 
@@ -37,16 +37,17 @@ absl::StatusOr<std::vector<v1::VerifyItem>> ReadItems(const std::string& path) {
   }
 }
 
-absl::Status Run(const std::string& path, double seconds) {
+absl::Status Run(const std::string& path, double seconds, size_t cache_mib) {
   MASPO_ASSIGN_OR_RETURN(const std::vector<v1::VerifyItem> items, ReadItems(path));
-  MASPO_ASSIGN_OR_RETURN(const auto verifier, AnswerVerifier::Create({}));
   if (items.empty()) return absl::InvalidArgumentError(path + " is empty");
   std::vector<double> times;
+  size_t hits = 0;
   const double start = Seconds();
   while (Seconds() - start < seconds) {
+    MASPO_ASSIGN_OR_RETURN(const auto verifier, AnswerVerifier::Create({.cache_bytes = cache_mib << 20}));
     for (const v1::VerifyItem& item : items) {
       const double begin = Seconds();
-      verifier->Verify(item);
+      hits += verifier->Verify(item).cache() == v1::CACHE_LOOKUP_HIT;
       times.push_back(Seconds() - begin);
     }
   }
@@ -55,9 +56,10 @@ absl::Status Run(const std::string& path, double seconds) {
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"per_second\": %.1f, \"median_us\": %.2f, \"p99_us\": %.2f, \"memory_mib\": %.1f}\n",
+  std::printf("{\"per_second\": %.1f, \"median_us\": %.2f, \"p99_us\": %.2f, \"memory_mib\": %.1f, \"hits\": %.3f}\n",
               static_cast<double>(times.size()) / total, 1e6 * times[times.size() / 2],
-              1e6 * times[times.size() * 99 / 100], static_cast<double>(usage.ru_maxrss) / 1024);
+              1e6 * times[times.size() * 99 / 100], static_cast<double>(usage.ru_maxrss) / 1024,
+              static_cast<double>(hits) / static_cast<double>(times.size()));
   return absl::OkStatus();
 }
 
@@ -66,10 +68,11 @@ absl::Status Run(const std::string& path, double seconds) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_verifier INPUT [SECONDS]\n");
+    std::fprintf(stderr, "usage: bench_verifier INPUT [SECONDS [CACHE_MIB]]\n");
     return 2;
   }
-  const absl::Status status = maspo::Run(argv[1], argc > 2 ? std::atof(argv[2]) : 5);
+  const absl::Status status =
+      maspo::Run(argv[1], argc > 2 ? std::atof(argv[2]) : 5, argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 0);
   if (!status.ok()) std::fprintf(stderr, "bench_verifier: %s\n", std::string(status.message()).c_str());
   return status.ok() ? 0 : 1;
 }

@@ -114,12 +114,25 @@ TEST_F(ScoringPoolTest, CloseCancelsWaitingAndLaterCalls) {
   EXPECT_LE(gate.verified(), 2);
 }
 
-TEST_F(ScoringPoolTest, CountsVerdicts) {
-  ScoringPool pool(Correct, {}, metrics_);
+TEST_F(ScoringPoolTest, CountsVerdictsAndCacheLookups) {
+  const auto verify = [](const v1::VerifyItem& item) {
+    v1::VerifiedAnswer answer = Correct(item);
+    if (item.id() != "0") answer.set_cache(item.id() == "1" ? v1::CACHE_LOOKUP_MISS : v1::CACHE_LOOKUP_HIT);
+    return answer;
+  };
+  ScoringPool pool(verify, {}, metrics_);
   ASSERT_TRUE(pool.Score(Items(7), absl::InfiniteFuture()).ok());
   const auto& correct =
       metrics_.AddCounter("maspo_reward_verdicts_total", "Answers verified, by verdict", {{"verdict", "correct"}});
   EXPECT_EQ(correct.Value(), 7);
+  const auto lookups = [&](const std::string& result) {
+    return metrics_
+        .AddCounter("maspo_reward_cache_lookups_total",
+                    "Answers looked up among the pairs that were compared before, by result", {{"result", result}})
+        .Value();
+  };
+  EXPECT_EQ(lookups("miss"), 1);
+  EXPECT_EQ(lookups("hit"), 5);
 }
 
 }  // namespace

@@ -75,6 +75,23 @@ TEST(WorkerProcessTest, MissingProgramIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(worker.status())) << worker.status();
 }
 
+TEST(SupervisedVerifierTest, AFullCacheStaysWithinTheMemoryOfItsWorker) {
+  Metrics metrics("reward-server", "test");
+  WorkerProcess::Options options = ProgramOptions();
+  options.reward.set_worker_memory_mib(4);
+  options.reward.set_cache_mib(2);
+  const auto verifier = SupervisedVerifier::Create(options, metrics);
+  ASSERT_TRUE(verifier.ok()) << verifier.status();
+  for (int i = 0; i < 20000; ++i) {
+    const v1::VerifiedAnswer answer = (*verifier)->Verify(Item("a", "7", "\\boxed{" + std::to_string(i) + "}"));
+    ASSERT_EQ(answer.verdict() == v1::VERDICT_CORRECT, i == 7) << i;
+    ASSERT_EQ(answer.cache(), v1::CACHE_LOOKUP_MISS) << i;
+  }
+  EXPECT_EQ((*verifier)->Verify(Item("a", "7", "\\boxed{19999}")).cache(), v1::CACHE_LOOKUP_HIT);
+  EXPECT_EQ((*verifier)->Verify(Item("a", "7", "\\boxed{0}")).cache(), v1::CACHE_LOOKUP_MISS);
+  EXPECT_EQ(metrics.AddCounter("maspo_reward_worker_restarts_total", "Worker processes lost to an answer").Value(), 0);
+}
+
 TEST(SupervisedVerifierTest, LosesOnlyTheAnswerThatKilledItsWorker) {
   Metrics metrics("reward-server", "test");
   // So little memory that the largest answers do not fit, and the usual ones do.
