@@ -34,8 +34,7 @@ absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
     return answer;
   };
   ScoringPool pool(verify,
-                   {.threads = static_cast<int>(reward.threads()),
-                    .max_waiting_items = 4 * static_cast<size_t>(reward.max_batch_items())},
+                   {.threads = static_cast<int>(reward.threads()), .max_waiting_items = reward.max_waiting_items()},
                    role.metrics);
   RewardService service(&pool, {.max_batch_items = reward.max_batch_items()}, role.metrics);
   MASPO_ASSIGN_OR_RETURN(

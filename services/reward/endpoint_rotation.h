@@ -7,18 +7,35 @@
 
 namespace maspo {
 
-// Which of several equal servers gets the next call: each in turn, passing over those that failed a moment ago. When
-// all of them failed it names the one whose pause ends first. Pure; not thread-safe.
+// Which of several equal servers gets the next call: of those that are well, the one with the fewest calls under way;
+// equals take turns. So a server that has stopped answering gets no more than its share of the calls under way.
+//
+//   failed (away, or too slow)   paused, twice as long after each failure in a row; then a single call tries it
+//   busy                         paused once
+//
+// When none is well it names the one whose pause ends first. Pure; not thread-safe.
 class EndpointRotation {
  public:
-  explicit EndpointRotation(size_t num_endpoints) : paused_until_(num_endpoints, absl::InfinitePast()) {}
+  enum class Outcome { kAnswered, kBusy, kFailed };
 
-  size_t Next(absl::Time now);
-  void Pause(size_t endpoint, absl::Time until) { paused_until_[endpoint] = until; }
-  void Resume(size_t endpoint) { paused_until_[endpoint] = absl::InfinitePast(); }
+  explicit EndpointRotation(size_t num_endpoints) : endpoints_(num_endpoints) {}
+
+  // Names the server and counts a call to it, which End() must follow.
+  size_t Begin(absl::Time now);
+  void End(size_t endpoint, Outcome outcome, absl::Time now);
 
  private:
-  std::vector<absl::Time> paused_until_;
+  static constexpr absl::Duration kFirstPause = absl::Seconds(1);
+  static constexpr absl::Duration kLongestPause = absl::Seconds(30);
+
+  struct Endpoint {
+    absl::Time paused_until = absl::InfinitePast();
+    int failures = 0;  // In a row.
+    int calls = 0;     // Under way.
+  };
+  static bool IsWell(const Endpoint& endpoint, absl::Time now);
+
+  std::vector<Endpoint> endpoints_;
   size_t turn_ = 0;
 };
 

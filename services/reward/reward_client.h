@@ -8,25 +8,25 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "proto/reward.grpc.pb.h"
+#include "proto/reward.pb.h"
 #include "proto/run_config.pb.h"
 #include "services/base/stop_signal.h"
 #include "services/reward/answer_scorer.h"
 #include "services/reward/endpoint_rotation.h"
+#include "services/reward/reward_endpoint.h"
 #include "services/runtime/retry.h"
-#include "services/runtime/rpc_channel.h"
 
 namespace maspo {
 
-// The worker's AnswerScorer: calls the reward servers in turn, passes over those that do not answer, and goes on trying
-// until the deadline when none does, so a server may start late or restart. Verification is idempotent: any batch may
-// be judged again by any server.
+// The worker's AnswerScorer: calls the reward server with the fewest calls under way, passes over those that failed a
+// moment ago, and goes on trying until the deadline when none answers, so a server may start late or restart.
+// Verification is idempotent: any batch may be judged again by any server.
 //
 //   items -> batches of at most max_batch_items -> next server -> Unavailable, ResourceExhausted or DeadlineExceeded?
 //   pause that server, next one; all paused? back off
 //
-// Score() returns Unavailable, ResourceExhausted or DeadlineExceeded when that was still so at the deadline, Cancelled
-// after Close(), Internal for an answer that does not fit the request.
+// Score() returns Unavailable, ResourceExhausted or DeadlineExceeded when that was still so at the deadline or after
+// all attempts, Cancelled after Close(), Internal for an answer that does not fit the request.
 //
 // Thread-safe.
 class RewardClient final : public AnswerScorer {
@@ -34,7 +34,8 @@ class RewardClient final : public AnswerScorer {
   struct Options {
     std::vector<std::string> endpoints;  // host:port, at least one.
     v1::NetworkSection network;
-    uint32_t max_batch_items = 4096;  // reward.max_batch_items of the servers.
+    std::string key = "network.reward_servers";      // What named them, for messages.
+    uint32_t max_batch_items = 4096;                 // reward.max_batch_items of the servers.
   };
   static absl::StatusOr<std::unique_ptr<RewardClient>> Create(const Options& options);
 
@@ -45,18 +46,14 @@ class RewardClient final : public AnswerScorer {
   void Close();
 
  private:
-  struct Endpoint {
-    std::unique_ptr<RpcChannel> channel;
-    std::unique_ptr<v1::RewardService::Stub> stub;
-  };
-  RewardClient(std::vector<Endpoint> endpoints, uint32_t max_batch_items);
+  RewardClient(std::vector<RewardEndpoint> endpoints, const Options& options);
 
   absl::Status VerifyBatch(const v1::VerifyBatchRequest& request, absl::Time deadline,
                            v1::VerifyBatchResponse& response);
   absl::Status VerifyOnNextEndpoint(const v1::VerifyBatchRequest& request, absl::Time deadline,
                                     v1::VerifyBatchResponse& response);
 
-  const std::vector<Endpoint> endpoints_;
+  const std::vector<RewardEndpoint> endpoints_;
   const uint32_t max_batch_items_;
   const RetryPolicy retry_;
   StopSignal closed_;

@@ -52,6 +52,7 @@ constexpr Range kRanges[] = {
     {"reward.answer_deadline_ms", 0, kAbove},
     {"reward.max_batch_items", 1},
     {"reward.threads", 1},
+    {"reward.max_waiting_items", 1},
     {"learner.mini_batch_groups", 1},
     {"learner.micro_batch_tokens", 1},
     {"learner.logits_mib", 1},

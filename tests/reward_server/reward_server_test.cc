@@ -1,74 +1,22 @@
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "services/base/atomic_file.h"
 #include "services/reward/reward_client.h"
-#include "services/runtime/ready.h"
+#include "tests/reward_server/server_process.h"
 #include "tests/support/temp_dir.h"
 
 // The program itself, as a cluster starts it, called over loopback.
 namespace maspo {
 namespace {
 
-// maspo-reward-server as a child process.
-class ServerProcess {
- public:
-  ServerProcess(std::vector<std::string> arguments, const std::string& log_file) {
-    int ready[2];
-    MASPO_CHECK(pipe(ready) == 0);
-    const std::string program = std::string(std::getenv("MASPO_BIN_DIR")) + "/maspo-reward-server";
-    arguments.insert(arguments.begin(), {program, "--ready-fd", std::to_string(ready[1]), "--log-file", log_file});
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    MASPO_CHECK(pid_ >= 0);
-    if (pid_ == 0) {
-      close(ready[0]);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    close(ready[1]);
-    ready_fd_ = ready[0];
-  }
-  ~ServerProcess() {
-    if (pid_ > 0) Stop(SIGKILL);
-    close(ready_fd_);
-  }
-
-  absl::StatusOr<ReadyReport> AwaitReady() { return ReadReady(ready_fd_, absl::Now() + absl::Seconds(60), never_); }
-
-  // Sends the signal (0: none) and returns the exit code, or 128 + the signal that ended it.
-  int Stop(int signal) {
-    if (signal != 0) kill(pid_, signal);
-    int status = 0;
-    MASPO_CHECK(waitpid(pid_, &status, 0) == pid_);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = -1;
-  int ready_fd_ = -1;
-  StopSignal never_;
-};
-
 class RewardServerTest : public testing::Test {
  protected:
-  // A configuration needs a model and data, of which a reward server reads nothing.
-  std::string WriteConfig(const std::string& reward_section) {
-    dir_.Write("model/config.json", "{}");
-    dir_.Write("train.jsonl", "");
-    return dir_.Write("run.yaml",
-                      "model: {path: model}\ndata: {train: [train.jsonl]}\nreward: " + reward_section + "\n");
-  }
+  std::string WriteConfig(const std::string& reward_section) { return WriteServerConfig(dir_, reward_section); }
 
   static std::vector<v1::VerifyItem> Items() {
     std::vector<v1::VerifyItem> items(4);

@@ -7,41 +7,15 @@
 #include "absl/time/clock.h"
 #include "services/reward/endpoint_rotation.h"
 #include "services/reward/reward_client.h"
-#include "services/reward/reward_service.h"
+#include "tests/services/fake_reward_server.h"
 #include "tests/services/loopback.h"
 #include "tests/support/captured_log.h"
-#include "tests/support/fake_answer_scorer.h"
 
 namespace maspo {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-absl::Time In(double seconds) { return absl::Now() + absl::Seconds(seconds); }
-
-std::vector<v1::VerifyItem> Items(int count) {
-  std::vector<v1::VerifyItem> items(count);
-  for (int i = 0; i < count; ++i) {
-    items[i].set_id(absl::StrCat("i", i));
-    items[i].set_gold_answer("1");
-    items[i].set_response(absl::StrCat(i));
-  }
-  return items;
-}
-
-// A reward server with a fake verifier.
-struct FakeRewardServer {
-  FakeAnswerScorer scorer;
-  Metrics metrics{"reward-server", "0"};
-  RewardService service{&scorer, {.max_batch_items = 4}, metrics};
-  std::unique_ptr<ServerRunner> server;
-
-  std::string Start(const std::string& address = "127.0.0.1:0") {
-    server = StartServer(address, {&service});
-    return server->address().ToString();
-  }
-};
 
 std::unique_ptr<RewardClient> ClientOf(const std::vector<std::string>& endpoints) {
   v1::NetworkSection network;
@@ -197,26 +171,65 @@ TEST(RewardServiceTest, ScorerHearsTheCallersDeadline) {
   EXPECT_GT(heard, deadline - absl::Seconds(1));
 }
 
-TEST(EndpointRotationTest, TurnsGoRoundAndPassOverPausedEndpoints) {
-  const absl::Time now = absl::FromUnixSeconds(1000);
-  EndpointRotation rotation(3);
-  EXPECT_EQ(rotation.Next(now), 0u);
-  EXPECT_EQ(rotation.Next(now), 1u);
-  rotation.Pause(2, now + absl::Seconds(1));
-  EXPECT_EQ(rotation.Next(now), 0u);
-  EXPECT_EQ(rotation.Next(now), 1u);
-  EXPECT_EQ(rotation.Next(now + absl::Seconds(1)), 2u);
+using Outcome = EndpointRotation::Outcome;
+
+class EndpointRotationTest : public testing::Test {
+ protected:
+  // A call that ends at once.
+  size_t Call(absl::Time now, Outcome outcome = Outcome::kAnswered) {
+    const size_t endpoint = rotation_.Begin(now);
+    rotation_.End(endpoint, outcome, now);
+    return endpoint;
+  }
+
+  const absl::Time now_ = absl::FromUnixSeconds(1000);
+  EndpointRotation rotation_{3};
+};
+
+TEST_F(EndpointRotationTest, TurnsGoRoundAndPassOverAServerThatFailed) {
+  EXPECT_EQ(Call(now_), 0u);
+  EXPECT_EQ(Call(now_), 1u);
+  EXPECT_EQ(Call(now_, Outcome::kFailed), 2u);
+  EXPECT_EQ(Call(now_), 0u);
+  EXPECT_EQ(Call(now_), 1u);
+  EXPECT_EQ(Call(now_), 0u);
+  EXPECT_EQ(Call(now_ + absl::Seconds(1)), 1u);
+  EXPECT_EQ(Call(now_ + absl::Seconds(1)), 2u);
 }
 
-TEST(EndpointRotationTest, NamesTheSoonestWhenAllArePaused) {
-  const absl::Time now = absl::FromUnixSeconds(1000);
-  EndpointRotation rotation(3);
-  rotation.Pause(0, now + absl::Seconds(3));
-  rotation.Pause(1, now + absl::Seconds(1));
-  rotation.Pause(2, now + absl::Seconds(2));
-  EXPECT_EQ(rotation.Next(now), 1u);
-  rotation.Resume(2);
-  EXPECT_EQ(rotation.Next(now), 2u);
+TEST_F(EndpointRotationTest, AServerThatHoldsCallsGetsNoMoreThanTheOthers) {
+  const size_t stuck = rotation_.Begin(now_);
+  for (int i = 0; i < 100; ++i) EXPECT_NE(Call(now_), stuck);
+}
+
+TEST_F(EndpointRotationTest, PausesDoubleWithFailuresInARow) {
+  for (int i = 0; i < 2; ++i)
+    rotation_.Begin(now_);  // The others are at work, so the third is asked whenever it may be.
+  absl::Time now = now_;
+  for (const int seconds : {1, 2, 4, 8, 16, 30, 30}) {
+    EXPECT_EQ(Call(now, Outcome::kFailed), 2u);
+    const absl::Time pause_ends = now + absl::Seconds(seconds);
+    EXPECT_NE(rotation_.Begin(pause_ends - absl::Milliseconds(1)), 2u);
+    now = pause_ends;
+  }
+  EXPECT_EQ(Call(now), 2u);  // Answered: all is forgotten.
+  EXPECT_EQ(Call(now, Outcome::kFailed), 2u);
+  EXPECT_EQ(Call(now + absl::Seconds(1)), 2u);
+}
+
+TEST_F(EndpointRotationTest, AfterAPauseASingleCallTriesTheServer) {
+  for (int i = 0; i < 3; ++i) Call(now_, i == 2 ? Outcome::kFailed : Outcome::kAnswered);
+  const absl::Time later = now_ + absl::Seconds(1);
+  int tries = 0;
+  for (int i = 0; i < 30; ++i) tries += rotation_.Begin(later) == 2;
+  EXPECT_EQ(tries, 1);
+}
+
+TEST_F(EndpointRotationTest, NamesTheSoonestWhenAllArePaused) {
+  Call(now_ + absl::Seconds(2), Outcome::kBusy);
+  Call(now_, Outcome::kBusy);
+  Call(now_ + absl::Seconds(1), Outcome::kBusy);
+  EXPECT_EQ(Call(now_), 1u);
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/reward/reward_service.h"
+#include "tests/services/loopback.h"
+#include "tests/support/fake_answer_scorer.h"
+
+namespace maspo {
+
+inline absl::Time In(double seconds) { return absl::Now() + absl::Seconds(seconds); }
+
+inline std::vector<v1::VerifyItem> Items(int count) {
+  std::vector<v1::VerifyItem> items(count);
+  for (int i = 0; i < count; ++i) {
+    items[i].set_id(absl::StrCat("i", i));
+    items[i].set_gold_answer("1");
+    items[i].set_response(absl::StrCat(i));
+  }
+  return items;
+}
+
+// A reward server with a fake verifier.
+struct FakeRewardServer {
+  FakeAnswerScorer scorer;
+  Metrics metrics{"reward-server", "0"};
+  RewardService service{&scorer, {.max_batch_items = 4}, metrics};
+  std::unique_ptr<ServerRunner> server;
+
+  std::string Start(const std::string& address = "127.0.0.1:0") {
+    server = StartServer(address, {&service});
+    return server->address().ToString();
+  }
+};
+
+}  // namespace maspo
