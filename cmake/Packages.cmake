@@ -24,6 +24,12 @@ if(MASPO_ARB)
 endif()
 target_link_libraries(maspo_flint INTERFACE ${MASPO_GMP})
 
+# HTTP for external scorers.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(MASPO_HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+add_library(maspo_httplib INTERFACE)
+target_link_libraries(maspo_httplib INTERFACE PkgConfig::MASPO_HTTPLIB ssl crypto)
+
 add_library(maspo_xxhash INTERFACE)
 target_link_libraries(maspo_xxhash INTERFACE xxhash)
 

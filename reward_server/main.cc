@@ -5,14 +5,21 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "reward_server/rewards/reward_function.h"
 #include "reward_server/scoring/scoring_pool.h"
+#include "reward_server/scoring/source_router.h"
 #include "reward_server/verifier_options.h"
 #include "reward_server/worker/supervised_verifier.h"
 #include "reward_server/worker/worker_main.h"
 #include "services/base/status_macros.h"
+#include "services/reward/http_scorer_client.h"
+#include "services/reward/reward_client.h"
 #include "services/reward/reward_service.h"
+#include "services/runtime/external_scorers.h"
 #include "services/runtime/role_main.h"
 #include "services/runtime/server_runner.h"
 
@@ -20,6 +27,36 @@ namespace maspo {
 namespace {
 
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+
+// Whoever judges the problems of a source in place of the verifier, as reward.external_scorers says.
+absl::Status AddExternalScorers(const v1::RunConfig& config, SourceRouter& router) {
+  const v1::RewardSection& reward = config.reward();
+  MASPO_ASSIGN_OR_RETURN(const std::vector<ExternalScorerAddress> addresses, ExternalScorersOf(config));
+  for (const ExternalScorerAddress& address : addresses) {
+    if (address.scheme == ExternalScorerAddress::Scheme::kGrpc) {
+      RewardClient::Options options{.endpoints = {address.endpoint},
+                                    .network = config.network(),
+                                    .key = "reward.external_scorers",
+                                    .max_batch_items = reward.external_batch_items(),
+                                    .attempts = static_cast<int>(reward.external_attempts())};
+      options.network.set_call_timeout_seconds(reward.external_timeout_seconds());
+      MASPO_ASSIGN_OR_RETURN(auto client, RewardClient::Create(options));
+      router.Add(address.source, std::move(client));
+      continue;
+    }
+    const bool is_plain = address.scheme == ExternalScorerAddress::Scheme::kHttp;
+    router.Add(address.source, std::make_unique<HttpScorerClient>(HttpScorerClient::Options{
+                                   .origin = absl::StrCat(is_plain ? "http://" : "https://", address.endpoint),
+                                   .path = address.path,
+                                   .ca_file = config.network().tls().ca_file(),
+                                   .timeout = absl::Seconds(reward.external_timeout_seconds()),
+                                   .attempts = static_cast<int>(reward.external_attempts()),
+                                   .max_response_bytes = size_t{reward.external_max_response_kib()} << 10,
+                                   .correct = reward.correct(),
+                                   .incorrect = reward.incorrect()}));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   const v1::RewardSection& reward = role.config.reward();
@@ -36,7 +73,12 @@ absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   ScoringPool pool(verify,
                    {.threads = static_cast<int>(reward.threads()), .max_waiting_items = reward.max_waiting_items()},
                    role.metrics);
-  RewardService service(&pool, {.max_batch_items = reward.max_batch_items()}, role.metrics);
+  SourceRouter router(
+      &pool, [&](const auto& item, v1::Verdict verdict) { return rewards->Terms(item, verdict); },
+      {.batch_items = reward.external_batch_items(), .concurrency = static_cast<int>(reward.external_concurrency())},
+      role.metrics);
+  MASPO_RETURN_IF_ERROR(AddExternalScorers(role.config, router));
+  RewardService service(&router, {.max_batch_items = reward.max_batch_items()}, role.metrics);
   MASPO_ASSIGN_OR_RETURN(
       const std::unique_ptr<ServerRunner> server,
       ServerRunner::Start({.key = "--listen",

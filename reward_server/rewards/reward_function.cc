@@ -55,12 +55,16 @@ absl::StatusOr<std::unique_ptr<RewardFunction>> RewardFunction::Create(const v1:
 
 double RewardFunction::Evaluate(const v1::VerifyItem& item, v1::Verdict verdict) const {
   if (verdict == v1::VERDICT_TIMEOUT || verdict == v1::VERDICT_CRASHED) return 0;
-  double reward = verdict == v1::VERDICT_CORRECT ? correct_ : incorrect_;
+  return (verdict == v1::VERDICT_CORRECT ? correct_ : incorrect_) + Terms(item, verdict);
+}
+
+double RewardFunction::Terms(const v1::VerifyItem& item, v1::Verdict verdict) const {
+  double sum = 0;
   for (const Weighted& weighted : terms_) {
     if (!weighted.source.empty() && weighted.source != item.source()) continue;
-    reward += weighted.weight * weighted.term->Evaluate(item, verdict);
+    sum += weighted.weight * weighted.term->Evaluate(item, verdict);
   }
-  return reward;
+  return sum;
 }
 
 }  // namespace maspo

@@ -22,6 +22,8 @@ class RewardFunction {
   static absl::StatusOr<std::unique_ptr<RewardFunction>> Create(const v1::RewardSection& reward);
 
   double Evaluate(const v1::VerifyItem& item, v1::Verdict verdict) const;
+  // What the terms alone add.
+  double Terms(const v1::VerifyItem& item, v1::Verdict verdict) const;
 
  private:
   struct Weighted {

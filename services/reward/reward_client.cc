@@ -11,11 +11,12 @@
 namespace maspo {
 namespace {
 
-RetryPolicy WhatAnotherServerMayAnswer() {
+RetryPolicy WhatAnotherServerMayAnswer(int attempts) {
   RetryPolicy policy;
   policy.codes = {absl::StatusCode::kUnavailable, absl::StatusCode::kResourceExhausted,
                   absl::StatusCode::kDeadlineExceeded};
   policy.max_backoff = absl::Seconds(1);
+  policy.max_attempts = attempts;
   policy.seed = std::random_device()();
   return policy;
 }
@@ -44,7 +45,7 @@ absl::StatusOr<std::unique_ptr<RewardClient>> RewardClient::Create(const Options
 RewardClient::RewardClient(std::vector<RewardEndpoint> endpoints, const Options& options)
     : endpoints_(std::move(endpoints)),
       max_batch_items_(options.max_batch_items),
-      retry_(WhatAnotherServerMayAnswer()),
+      retry_(WhatAnotherServerMayAnswer(options.attempts)),
       rotation_(endpoints_.size()) {}
 
 absl::StatusOr<std::vector<v1::VerifiedAnswer>> RewardClient::Score(const std::vector<v1::VerifyItem>& items,

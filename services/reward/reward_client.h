@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ class RewardClient final : public AnswerScorer {
     v1::NetworkSection network;
     std::string key = "network.reward_servers";      // What named them, for messages.
     uint32_t max_batch_items = 4096;                 // reward.max_batch_items of the servers.
+    int attempts = std::numeric_limits<int>::max();  // Rounds over all servers.
   };
   static absl::StatusOr<std::unique_ptr<RewardClient>> Create(const Options& options);
 

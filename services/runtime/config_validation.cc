@@ -11,6 +11,7 @@
 #include "services/base/status_macros.h"
 #include "services/runtime/config_files.h"
 #include "services/runtime/config_loader.h"
+#include "services/runtime/external_scorers.h"
 #include "services/runtime/network_policy.h"
 
 namespace maspo {
@@ -53,6 +54,11 @@ constexpr Range kRanges[] = {
     {"reward.max_batch_items", 1},
     {"reward.threads", 1},
     {"reward.max_waiting_items", 1},
+    {"reward.external_timeout_seconds", 0, kAbove},
+    {"reward.external_attempts", 1},
+    {"reward.external_concurrency", 1},
+    {"reward.external_batch_items", 1},
+    {"reward.external_max_response_kib", 1},
     {"learner.mini_batch_groups", 1},
     {"learner.micro_batch_tokens", 1},
     {"learner.logits_mib", 1},
@@ -146,7 +152,7 @@ absl::Status CheckReward(const v1::RunConfig& config) {
     return Invalid("reward.cache_mib is ", reward.cache_mib(),
                    "; it must be at most half of reward.worker_memory_mib, which is ", reward.worker_memory_mib());
   }
-  return absl::OkStatus();
+  return ExternalScorersOf(config).status();
 }
 
 absl::Status CheckOptimizer(const v1::OptimizerConfig& optimizer) {

@@ -33,7 +33,7 @@ absl::Status CallWithRetry(const RetryPolicy& policy, absl::Time deadline, const
                            absl::FunctionRef<absl::Status()> attempt) {
   for (int n = 1;; ++n) {
     const absl::Status status = attempt();
-    if (status.ok() || !policy.Retries(status.code())) return status;
+    if (status.ok() || !policy.Retries(status.code()) || n == policy.max_attempts) return status;
     const absl::Time again = absl::Now() + policy.Backoff(n);
     if (again >= deadline) return status;
     if (stop.WaitUntil(again)) return absl::CancelledError("stopped while waiting to try again");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -18,14 +19,16 @@ struct RetryPolicy {
   absl::Duration max_backoff = absl::Seconds(2);
   double jitter = 0.5;  // 0..1.
   uint64_t seed = 0;
+  int max_attempts = std::numeric_limits<int>::max();
 
   bool Retries(absl::StatusCode code) const;
   // The wait after failed attempt number `attempt`, which counts from 1.
   absl::Duration Backoff(int attempt) const;
 };
 
-// Calls `attempt` until it succeeds, fails with a code that is not retried, or the next attempt would come after the
-// deadline: then its last error is returned. Cancelled: a stop was requested while waiting between attempts.
+// Calls `attempt` until it succeeds, fails with a code that is not retried or max_attempts times, or the next attempt
+// would come after the deadline: then its last error is returned. Cancelled: a stop was requested while waiting between
+// attempts.
 absl::Status CallWithRetry(const RetryPolicy& policy, absl::Time deadline, const StopSignal& stop,
                            absl::FunctionRef<absl::Status()> attempt);
 

@@ -58,6 +58,12 @@ TEST_F(CallWithRetryTest, OtherErrorsReturnAtOnce) {
   EXPECT_EQ(attempts_, 1u);
 }
 
+TEST_F(CallWithRetryTest, AttemptsAreCounted) {
+  policy_.max_attempts = 2;
+  EXPECT_EQ(Call({absl::UnavailableError("1"), absl::UnavailableError("2")}), absl::UnavailableError("2"));
+  EXPECT_EQ(attempts_, 2u);
+}
+
 TEST_F(CallWithRetryTest, DeadlineReturnsTheLastErrorWithoutWaitingForIt) {
   policy_.first_backoff = policy_.max_backoff = absl::Hours(1);
   const absl::Time start = absl::Now();
