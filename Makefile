@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-objectives fuzz figures
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-server bench-objectives fuzz figures
 .PHONY: deb test-deb screenshots docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
 
 help:              ## this list
@@ -36,6 +36,10 @@ bench-logprobs:    ## time and memory of log-probabilities against plain PyTorch
 bench-reward:      ## answers a second against Math-Verify, on one core
 	@scripts/build bench_verifier
 	@tests/benchmarks/reward/bench.sh
+
+bench-server:      ## requests a second of a reward server over gRPC, with and without its cache
+	@scripts/build bench_server maspo-reward-server
+	@tests/benchmarks/reward/bench_server.sh
 
 fuzz:              ## the reward server's extraction, parser and comparison, 60 seconds each
 	@scripts/fuzz
