@@ -135,7 +135,8 @@ Comparison Compare(std::string_view gold, std::string_view answer, WorkBudget& b
 
 PrimeMathJudgement JudgeByPrimeMath(std::string_view gold, std::string_view response, WorkBudget& budget) {
   if (response.size() > limits::kResponseBytes) response = response.substr(response.size() - limits::kResponseBytes);
-  if (gold.size() > 2 && gold.starts_with("$") && gold.ends_with("$")) gold = gold.substr(1, gold.size() - 2);
+  const bool is_formula = gold.size() > 2 && gold.starts_with("$") && gold.find('$', 1) == gold.size() - 1;
+  if (is_formula) gold = gold.substr(1, gold.size() - 2);
   const PrimeFinalAnswer found = FindPrimeFinalAnswer(response);
   PrimeMathJudgement judgement{.comparison = {}, .answer = std::string(found.text), .is_announced = found.is_announced};
   if (found.text.size() > limits::kAnswerBytes || gold.size() > limits::kAnswerBytes) {

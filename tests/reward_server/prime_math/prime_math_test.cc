@@ -40,6 +40,13 @@ TEST(PrimeMathTest, JudgesTheGoldensAsTheReferenceDoes) {
   EXPECT_GT(count, 300);
 }
 
+TEST(PrimeMathTest, OnlyTheDollarsAroundOneFormulaAreDropped) {
+  WorkBudget budget(absl::Seconds(10));
+  EXPECT_TRUE(JudgeByPrimeMath("$\\frac12$", "\\boxed{\\frac{1}{2}}", budget).comparison.is_equal());
+  EXPECT_FALSE(
+      JudgeByPrimeMath("$\\frac12$,$\\frac13$", "\\boxed{\\frac12$, $\\frac13}", budget).comparison.is_equal());
+}
+
 TEST(PrimeMathTest, IsChosenByTheSourceOfAnItem) {
   const auto verifier = MakeVerifier({.rule_sets = {"olympiad=prime_math"}});
   v1::VerifyItem item = MakeItem("100", "\\boxed{1}");
