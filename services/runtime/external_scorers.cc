@@ -43,7 +43,7 @@ absl::StatusOr<ExternalScorerAddress> Parse(const std::string& entry) {
   address.path = rest.substr(slash);
   const bool has_path = address.path.size() > 1;
   if (has_path && address.scheme == Scheme::kGrpc) return Refuse(entry);
-  if (address.path.empty() && address.scheme != Scheme::kGrpc) address.path = "/";
+  if (address.path.empty() && address.scheme != Scheme::kGrpc) address.path.push_back('/');
   return address;
 }
 

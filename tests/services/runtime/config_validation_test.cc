@@ -58,7 +58,8 @@ TEST_F(ConfigValidationTest, NonsenseIsNamedWithKeyAndValue) {
       {"rollout.group_size=1000",
        "network.max_message_mib is 64; a group of 1000 responses with 8192 tokens needs up to 71"},
       {"reward.incorrect=1", "reward.correct is 1; it must be greater than reward.incorrect, which is 1"},
-      {"reward.cache_mib=33", "reward.cache_mib is 33; it must be at most half of reward.worker_memory_mib, which is 64"},
+      {"reward.cache_mib=33",
+       "reward.cache_mib is 33; it must be at most half of reward.worker_memory_mib, which is 64"},
       {"reward.external_scorers=127.0.0.1:8000",
        "reward.external_scorers: \"127.0.0.1:8000\" must be SOURCE=http://HOST:PORT/PATH, "
        "SOURCE=https://HOST:PORT/PATH or SOURCE=grpc://HOST:PORT"},
