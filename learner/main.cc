@@ -206,14 +206,19 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                                    .stop = &role.stop});
   const absl::Status status = loop.Run(start.state);
 
-  // Tell everybody that the run is over, then stop serving.
+  // A run that is over ends its workers. One that was stopped or failed can be resumed: its workers wait for the next
+  // learner, as they do after a crash.
+  const absl::Status why = status.ok() ? absl::CancelledError("the run is over")
+                                       : absl::UnavailableError("the learner has stopped before the end of the run");
   control.SetPhase("done", "");
-  control.Stop();
-  leaser->Close();
-  buffer.Close();
-  evaluation.Close();
-  publisher->Close();
-  control.AwaitNoWorkers(absl::Now() + 3 * absl::Seconds(config.network().heartbeat_seconds()));
+  if (status.ok()) control.Stop();
+  leaser->Close(why);
+  buffer.Close(why);
+  evaluation.Close(why);
+  publisher->Close(why);
+  if (status.ok()) {
+    control.AwaitNoWorkers(absl::Now() + 3 * absl::Seconds(config.network().heartbeat_seconds()));
+  }
   server->Shutdown(absl::Seconds(2));
   return status;
 }

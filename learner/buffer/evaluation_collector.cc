@@ -26,9 +26,9 @@ void EvaluationCollector::Drop(const std::string& group_id) {
 
 absl::StatusOr<std::vector<v1::TrajectoryGroup>> EvaluationCollector::Wait(absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
-  const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || missing_.empty(); };
+  const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !closed_.ok() || missing_.empty(); };
   mutex_.AwaitWithDeadline(absl::Condition(&done), deadline);
-  if (closed_) return absl::CancelledError("the run is over");
+  if (!closed_.ok()) return closed_;
   if (!missing_.empty()) {
     return absl::DeadlineExceededError(absl::StrCat(missing_.size(), " held-out groups are missing"));
   }
@@ -43,9 +43,9 @@ size_t EvaluationCollector::missing() const {
   return missing_.size();
 }
 
-void EvaluationCollector::Close() {
+void EvaluationCollector::Close(absl::Status why) {
   absl::MutexLock lock(&mutex_);
-  closed_ = true;
+  closed_ = std::move(why);
 }
 
 }  // namespace maspo

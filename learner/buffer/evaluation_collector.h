@@ -30,13 +30,13 @@ class EvaluationCollector {
   absl::StatusOr<std::vector<v1::TrajectoryGroup>> Wait(absl::Time deadline);
 
   size_t missing() const;
-  void Close();
+  void Close(absl::Status why = absl::CancelledError("the run is over"));
 
  private:
   mutable absl::Mutex mutex_;  // Guards everything below.
   absl::flat_hash_set<std::string> missing_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::TrajectoryGroup> results_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // Ok while it is open.
 };
 
 }  // namespace maspo

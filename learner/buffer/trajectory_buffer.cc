@@ -30,7 +30,7 @@ absl::Status TrajectoryBuffer::Offer(v1::TrajectoryGroup group, absl::Time deadl
 
 absl::Status TrajectoryBuffer::OfferEvaluation(v1::TrajectoryGroup group) {
   absl::MutexLock lock(&mutex_);
-  if (closed_) return absl::CancelledError("the run is over");
+  if (!closed_.ok()) return closed_;
   MASPO_RETURN_IF_ERROR(registry_->Accept(group));
   evaluation_->Add(std::move(group));
   return absl::OkStatus();
@@ -39,10 +39,10 @@ absl::Status TrajectoryBuffer::OfferEvaluation(v1::TrajectoryGroup group) {
 absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group, absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
   const auto has_room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return closed_ || waiting_.size() < options_.capacity_groups;
+    return !closed_.ok() || waiting_.size() < options_.capacity_groups;
   };
   mutex_.AwaitWithDeadline(absl::Condition(&has_room), deadline);
-  if (closed_) return absl::CancelledError("the run is over");
+  if (!closed_.ok()) return closed_;
   // Judged after the wait: time in the queue counts.
   MASPO_RETURN_IF_ERROR(CheckVersions(group));
   if (waiting_.size() >= options_.capacity_groups) {
@@ -98,9 +98,11 @@ absl::Status TrajectoryBuffer::EvictTooOld() {
 
 absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint64_t num_groups, absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
-  const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || waiting_.size() >= num_groups; };
+  const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !closed_.ok() || waiting_.size() >= num_groups;
+  };
   while (true) {
-    if (closed_) return absl::CancelledError("the run is over");
+    if (!closed_.ok()) return closed_;
     MASPO_RETURN_IF_ERROR(EvictTooOld());
     if (waiting_.size() >= num_groups) break;
     if (!mutex_.AwaitWithDeadline(absl::Condition(&enough), deadline)) {
@@ -122,9 +124,9 @@ void TrajectoryBuffer::OnVersion(uint64_t policy_version) {
   policy_version_ = policy_version;
 }
 
-void TrajectoryBuffer::Close() {
+void TrajectoryBuffer::Close(absl::Status why) {
   absl::MutexLock lock(&mutex_);
-  closed_ = true;
+  closed_ = std::move(why);
 }
 
 TrajectoryBuffer::Stats TrajectoryBuffer::stats() const {

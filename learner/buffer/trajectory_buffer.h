@@ -26,7 +26,7 @@ namespace maspo {
 // Staleness is judged by the oldest version that sampled a token of the group: at Offer (FailedPrecondition) and again
 // at TakeStep, where groups that grew too old in the queue are handed back to the registry, to be issued again. Nothing
 // else leaves the buffer except through TakeStep. Other errors of Offer as in TrajectorySink; a group is admitted once,
-// by the registry's word. After Close() every call returns Cancelled.
+// by the registry's word. After Close() every call returns its reason.
 //
 // Thread-safe. TakeStep has one caller, the learner loop. Calls the registry and the collector under its lock.
 class TrajectoryBuffer final : public TrajectorySink {
@@ -61,7 +61,7 @@ class TrajectoryBuffer final : public TrajectorySink {
   // Version v is being published: groups are judged against it from now on.
   void OnVersion(uint64_t policy_version);
 
-  void Close();
+  void Close(absl::Status why = absl::CancelledError("the run is over"));
   Stats stats() const;
 
  private:
@@ -84,7 +84,7 @@ class TrajectoryBuffer final : public TrajectorySink {
   uint64_t policy_version_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // By group id.
   Stats stats_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // Ok while it is open.
 };
 
 }  // namespace maspo

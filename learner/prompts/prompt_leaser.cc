@@ -67,7 +67,7 @@ absl::StatusOr<uint64_t> PromptLeaser::AwaitGrant(const std::string& worker_id, 
                                                   absl::Time deadline) {
   bool timed_out = false;
   while (true) {
-    if (closed_) return absl::CancelledError("the run is over");
+    if (!closed_.ok()) return closed_;
     if (!workers_.contains(worker_id)) {
       return absl::NotFoundError(absl::StrCat("worker \"", worker_id, "\" is not registered; register again"));
     }
@@ -160,9 +160,9 @@ void PromptLeaser::OnVersion(uint64_t policy_version) {
   changed_.SignalAll();
 }
 
-void PromptLeaser::Close() {
+void PromptLeaser::Close(absl::Status why) {
   absl::MutexLock lock(&mutex_);
-  closed_ = true;
+  closed_ = std::move(why);
   changed_.SignalAll();
 }
 

@@ -91,7 +91,7 @@ class PromptLeaser final : public PromptSource, public GroupRegistry {
   absl::Status OnDropped(const std::vector<std::string>& group_ids, const std::string& reason);
 
   // Ends every wait with Cancelled, now and later.
-  void Close();
+  void Close(absl::Status why = absl::CancelledError("the run is over"));
 
   struct Stats {
     uint64_t leased = 0;    // Groups held by workers, evaluation included.
@@ -140,7 +140,7 @@ class PromptLeaser final : public PromptSource, public GroupRegistry {
   std::deque<std::string> evaluation_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> finished_evaluation_ ABSL_GUARDED_BY(mutex_);  // Of this round.
   std::multiset<std::string> askers_ ABSL_GUARDED_BY(mutex_);                     // Workers blocked in Acquire.
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // Ok while it is open.
 };
 
 }  // namespace maspo

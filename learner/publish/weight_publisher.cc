@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -42,9 +43,9 @@ WeightPublisher::~WeightPublisher() {
   thread_.join();
 }
 
-void WeightPublisher::Close() {
+void WeightPublisher::Close(absl::Status why) {
   absl::MutexLock lock(&mutex_);
-  closed_ = true;
+  closed_ = std::move(why);
 }
 
 void WeightPublisher::Publish(const ParameterSet& parameters, const ModelConfig& config, int64_t policy_version) {
@@ -69,7 +70,7 @@ absl::StatusOr<std::optional<v1::BroadcastPlan>> WeightPublisher::Join(const std
   parked_[worker_id] = {ticket, served_version, std::nullopt};
   const auto is_answered = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto it = parked_.find(worker_id);
-    return closed_ || it == parked_.end() || it->second.ticket != ticket || it->second.plan.has_value();
+    return !closed_.ok() || it == parked_.end() || it->second.ticket != ticket || it->second.plan.has_value();
   };
   mutex_.AwaitWithDeadline(absl::Condition(&is_answered), deadline);
 
@@ -80,7 +81,7 @@ absl::StatusOr<std::optional<v1::BroadcastPlan>> WeightPublisher::Join(const std
     plan = std::move(it->second.plan);
     parked_.erase(it);
   }
-  if (closed_) return absl::CancelledError("the run is over");
+  if (!closed_.ok()) return closed_;
   return plan;
 }
 
@@ -132,18 +133,19 @@ void WeightPublisher::BroadcastLoop() {
     uint64_t epoch = 0;
     {
       absl::MutexLock lock(&mutex_);
-      const auto somebody_waits = [this]()
-                                      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !Outdated().empty(); };
+      const auto somebody_waits = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return !closed_.ok() || !Outdated().empty();
+      };
       mutex_.Await(absl::Condition(&somebody_waits));
-      if (closed_) return;
+      if (!closed_.ok()) return;
 
       // Give the live workers that are still between two calls a moment, so that one epoch serves all.
       const auto live = live_workers_();
       const auto everybody_waits = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return closed_ || Outdated().size() >= live.size();
+        return !closed_.ok() || Outdated().size() >= live.size();
       };
       mutex_.AwaitWithTimeout(absl::Condition(&everybody_waits), options_.gather);
-      if (closed_) return;
+      if (!closed_.ok()) return;
 
       const std::set<std::string> alive(live.begin(), live.end());
       std::vector<std::string> members;

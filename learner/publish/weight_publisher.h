@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -62,8 +63,8 @@ class WeightPublisher final : public WeightChannel {
   Statistics TakeStatistics();
   uint64_t bytes_sent() const;  // As Statistics::bytes.
 
-  // Every waiting and later Join returns Cancelled.
-  void Close();
+  // Every waiting and later Join returns `why`.
+  void Close(absl::Status why = absl::CancelledError("the run is over"));
 
  private:
   struct Parked {
@@ -102,7 +103,7 @@ class WeightPublisher final : public WeightChannel {
   uint64_t tickets_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
   bool group_is_broken_ ABSL_GUARDED_BY(mutex_) = false;  // A member reported a failure: connect anew.
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);           // Ok while it is open.
   std::thread thread_;
 };
 

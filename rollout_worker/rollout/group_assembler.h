@@ -13,6 +13,7 @@ namespace maspo {
 
 // A leased group and all of its responses, in order of sample_index.
 struct GeneratedGroup {
+  std::string worker_id;  // The registration under which it was leased.
   v1::PromptGroup prompt;
   std::vector<GeneratedResponse> responses;
   absl::Duration generate_time;

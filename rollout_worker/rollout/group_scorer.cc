@@ -36,11 +36,11 @@ GroupScorer::GroupScorer(const Options& options, const Tokenizer* tokenizer, Ans
                          PromptSource* prompts)
     : options_(options), tokenizer_(tokenizer), scorer_(scorer), sink_(sink), prompts_(prompts) {}
 
-absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, GeneratedGroup group) const {
+absl::Status GroupScorer::ScoreAndSubmit(GeneratedGroup group) const {
   const std::string group_id = group.prompt.group_id();
   const LogGroup about(group_id);
   const int needed = group.prompt.purpose() == v1::PURPOSE_TRAIN ? options_.min_samples : 1;
-  absl::StatusOr<v1::TrajectoryGroup> scored = Score(worker_id, group);
+  absl::StatusOr<v1::TrajectoryGroup> scored = Score(group);
   absl::Status status = scored.status();
   if (status.ok() && scored->trajectories_size() < needed) {
     status = absl::UnavailableError(absl::StrCat("only ", scored->trajectories_size(), " of ",
@@ -48,7 +48,7 @@ absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, Generated
   }
   if (!status.ok()) {
     spdlog::warn("group {} goes back to the learner: {}", group_id, std::string(status.message()));
-    prompts_->Release(worker_id, group_id, "unscorable", std::string(status.message())).IgnoreError();
+    prompts_->Release(group.worker_id, group_id, "unscorable", std::string(status.message())).IgnoreError();
     return status;
   }
   spdlog::debug("group {} generated in {:.3f} s and verified in {:.3f} s", group_id, scored->generate_seconds(),
@@ -56,7 +56,7 @@ absl::Status GroupScorer::ScoreAndSubmit(const std::string& worker_id, Generated
   return Submit(*std::move(scored));
 }
 
-absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(const std::string& worker_id, GeneratedGroup& group) const {
+absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(GeneratedGroup& group) const {
   const absl::Time start = absl::Now();
   std::vector<v1::VerifyItem> items;
   for (const GeneratedResponse& response : group.responses) {
@@ -92,7 +92,7 @@ absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(const std::string& worker
   scored.set_group_id(group.prompt.group_id());
   scored.set_prompt_id(group.prompt.prompt_id());
   scored.set_purpose(group.prompt.purpose());
-  scored.set_worker_id(worker_id);
+  scored.set_worker_id(group.worker_id);
   *scored.mutable_prompt_token_ids() = group.prompt.prompt_token_ids();
   for (size_t i = 0; i < answers.size(); ++i) {
     if (IsJudgement(answers[i].verdict())) *scored.add_trajectories() = ToTrajectory(group.responses[i], answers[i]);

@@ -30,11 +30,11 @@ class GroupScorer {
 
   // Ok when the learner has the group or does not want it (duplicate, too old, unknown); Cancelled: the run is over.
   // Any other error: the group was given back.
-  absl::Status ScoreAndSubmit(const std::string& worker_id, GeneratedGroup group) const;
+  absl::Status ScoreAndSubmit(GeneratedGroup group) const;
 
  private:
   // The group as trajectories; those whose answers could not be verified are missing.
-  absl::StatusOr<v1::TrajectoryGroup> Score(const std::string& worker_id, GeneratedGroup& group) const;
+  absl::StatusOr<v1::TrajectoryGroup> Score(GeneratedGroup& group) const;
   absl::Status Submit(v1::TrajectoryGroup group) const;
 
   const Options options_;

@@ -91,6 +91,7 @@ absl::Status RolloutWorker::EngineLoop() {
       } else {
         engine_->SetParameters(intake.weights->parameters, intake.weights->policy_version);
       }
+      weights_of_ = intake.weights->worker_id;
     }
     if (const uint64_t now = session_.registration().generation; now != generation) {
       generation = now;
@@ -98,9 +99,12 @@ absl::Status RolloutWorker::EngineLoop() {
     }
     for (v1::Lease& lease : intake.leases) waiting.push_back(std::move(lease));
     if (engine_ == nullptr) continue;
-    MASPO_RETURN_IF_ERROR(BeginGroups(waiting));
+    // A restarted learner trains the versions after its checkpoint anew: what is here may be none of its own.
+    const bool has_weights = weights_of_ == session_.registration().worker_id;
+    if (has_weights) MASPO_RETURN_IF_ERROR(BeginGroups(waiting));
     if (engine_->HasWork()) MASPO_RETURN_IF_ERROR(Finish(engine_->Step()));
     UpdateStatus(engine_->HasWork() ? "generating"
+                 : !has_weights     ? "waiting for weights"
                  : waiting.empty()  ? "waiting for prompts"
                                     : "waiting for newer weights");
   }
@@ -168,6 +172,7 @@ absl::Status RolloutWorker::Finish(std::vector<GeneratedResponse> responses) {
   for (GeneratedResponse& response : responses) {
     std::optional<GeneratedGroup> group = assembler_.Add(std::move(response), absl::Now());
     if (!group) continue;
+    group->worker_id = weights_of_;
     groups_.Increment();
     generate_seconds_.Observe(absl::ToDoubleSeconds(group->generate_time));
     const absl::Status status = finished_.Push(*std::move(group), absl::InfiniteFuture());
@@ -208,13 +213,11 @@ absl::Status RolloutWorker::LeaseLoop() {
 }
 
 absl::Status RolloutWorker::WeightLoop() {
+  int64_t version = -1;  // The newest received,
+  std::string of;        // under this registration: another one begins without any.
   while (!session_.stopped() && !stop_.stop_requested()) {
     const std::string worker_id = session_.registration().worker_id;
-    int64_t version = 0;
-    {
-      absl::MutexLock lock(&mutex_);
-      version = received_version_;
-    }
+    if (std::exchange(of, worker_id) != worker_id) version = -1;
     auto received = receiver_.ReceiveNewer(worker_id, version, absl::Now() + options_.poll);
     if (!received.ok()) {
       MASPO_RETURN_IF_ERROR(Recover(received.status(), worker_id));
@@ -222,8 +225,8 @@ absl::Status RolloutWorker::WeightLoop() {
     }
     if (!received->has_value()) continue;
     receive_seconds_.Observe(absl::ToDoubleSeconds((*received)->receive_time));
+    version = (*received)->policy_version;
     absl::MutexLock lock(&mutex_);
-    received_version_ = (*received)->policy_version;
     weights_ = **std::move(received);
   }
   return absl::OkStatus();
@@ -234,7 +237,7 @@ absl::Status RolloutWorker::ScoreLoop() {
     absl::StatusOr<GeneratedGroup> group = finished_.Pop(absl::InfiniteFuture());
     if (!group.ok()) return absl::OkStatus();
     const std::string group_id = group->prompt.group_id();
-    const absl::Status status = scorer_.ScoreAndSubmit(session_.registration().worker_id, *std::move(group));
+    const absl::Status status = scorer_.ScoreAndSubmit(*std::move(group));
     if (absl::IsCancelled(status)) return absl::OkStatus();
     absl::MutexLock lock(&mutex_);
     held_.erase(group_id);

@@ -88,6 +88,7 @@ class RolloutWorker {
   GroupScorer scorer_;
   GroupAssembler assembler_;               // The engine thread's.
   std::unique_ptr<RolloutEngine> engine_;  // The engine thread's; null until the first weights.
+  std::string weights_of_;                 // The engine thread's: the registration under which its weights came.
   ClosableQueue<GeneratedGroup> finished_;
   StopSignal stop_;
 
@@ -106,9 +107,8 @@ class RolloutWorker {
   mutable absl::Mutex mutex_;
   std::vector<v1::Lease> leases_ ABSL_GUARDED_BY(mutex_);           // From the lease thread to the engine.
   std::optional<ReceivedWeights> weights_ ABSL_GUARDED_BY(mutex_);  // The newest, not taken yet.
-  int64_t received_version_ ABSL_GUARDED_BY(mutex_) = -1;
-  int unfinished_groups_ ABSL_GUARDED_BY(mutex_) = 0;   // Leased and not yet handed to scoring.
-  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);  // Leased and not yet submitted, group ids.
+  int unfinished_groups_ ABSL_GUARDED_BY(mutex_) = 0;               // Leased and not yet handed to scoring.
+  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);              // Leased and not yet submitted, group ids.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   v1::WorkerStatus status_ ABSL_GUARDED_BY(mutex_);
   RolloutEngine::Stats counted_;  // The engine thread's: what the counters show.

@@ -54,6 +54,7 @@ absl::StatusOr<std::optional<ReceivedWeights>> WeightReceiver::ReceiveNewer(cons
   MASPO_RETURN_IF_ERROR(channel_->Acknowledge(acknowledgement));
   if (!received.ok()) return received.status();
   received->receive_time = receive_time;
+  received->worker_id = worker_id;
   return *std::move(received);
 }
 
@@ -76,7 +77,8 @@ absl::StatusOr<ReceivedWeights> WeightReceiver::Receive(const v1::BroadcastPlan&
 }
 
 absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan) {
-  if (backend_ != nullptr && store_prefix_ == plan.store_prefix()) return absl::OkStatus();
+  const bool is_connected = store_port_ == plan.store_port() && store_prefix_ == plan.store_prefix();
+  if (backend_ != nullptr && is_connected) return absl::OkStatus();
   backend_ = nullptr;
   MASPO_ASSIGN_OR_RETURN(store_,
                          ConnectStore(plan.store_host(), static_cast<uint16_t>(plan.store_port()), TimeoutOf(plan)));
@@ -85,6 +87,7 @@ absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan) {
       MakeBackend(options_.device, c10::make_intrusive<c10d::PrefixStore>(plan.store_prefix(), store_),
                   static_cast<int>(plan.rank()), static_cast<int>(plan.world_size()), TimeoutOf(plan), options_.host));
   store_prefix_ = plan.store_prefix();
+  store_port_ = plan.store_port();
   return absl::OkStatus();
 }
 

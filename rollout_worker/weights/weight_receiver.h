@@ -19,6 +19,7 @@ namespace maspo {
 // One policy version, complete and verified.
 struct ReceivedWeights {
   int64_t policy_version = 0;
+  std::string worker_id;  // Under which registration: a learner that was restarted may give a version other weights.
   std::shared_ptr<ParameterSet> parameters;
   absl::Duration receive_time;  // From the plan to the end of the digest's check.
 };
@@ -51,7 +52,8 @@ class WeightReceiver {
   const ModelConfig config_;
   WeightChannel* const channel_;
   c10::intrusive_ptr<c10d::TCPStore> store_;
-  std::string store_prefix_;                   // Of the connected group.
+  std::string store_prefix_;  // Of the connected group; port and prefix name it.
+  uint32_t store_port_ = 0;
   c10::intrusive_ptr<c10d::Backend> backend_;  // Null after a failure.
 };
 

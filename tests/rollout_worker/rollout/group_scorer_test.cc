@@ -20,6 +20,7 @@ class GroupScorerTest : public ::testing::Test {
  protected:
   GeneratedGroup Group(uint32_t samples, v1::Purpose purpose = v1::PURPOSE_TRAIN) {
     GeneratedGroup group;
+    group.worker_id = "w";
     group.prompt.set_group_id("g");
     group.prompt.set_prompt_id("p");
     group.prompt.set_purpose(purpose);
@@ -63,7 +64,7 @@ class GroupScorerTest : public ::testing::Test {
 };
 
 TEST_F(GroupScorerTest, EveryResponseBecomesATrajectoryWithItsVerdict) {
-  ASSERT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(3)).ok());
+  ASSERT_TRUE(group_scorer_.ScoreAndSubmit(Group(3)).ok());
   ASSERT_THAT(sink_.groups(), SizeIs(1));
   const v1::TrajectoryGroup group = sink_.groups()[0];
   EXPECT_EQ(group.group_id(), "g");
@@ -82,7 +83,7 @@ TEST_F(GroupScorerTest, EveryResponseBecomesATrajectoryWithItsVerdict) {
 
 TEST_F(GroupScorerTest, AFailedVerdictIsAskedAgainAloneAndNeverTrainedAsWrong) {
   FailOn({"g/1", "g/2"}, 1);
-  ASSERT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(4)).ok());
+  ASSERT_TRUE(group_scorer_.ScoreAndSubmit(Group(4)).ok());
   EXPECT_THAT(scorer_.batch_sizes(), ElementsAre(4, 2));
   ASSERT_THAT(sink_.groups()[0].trajectories(), SizeIs(4));
   EXPECT_EQ(sink_.groups()[0].trajectories(1).verdict(), v1::VERDICT_CORRECT);
@@ -90,7 +91,7 @@ TEST_F(GroupScorerTest, AFailedVerdictIsAskedAgainAloneAndNeverTrainedAsWrong) {
 
 TEST_F(GroupScorerTest, ASampleThatStaysWithoutAVerdictLeavesTheGroup) {
   FailOn({"g/1"}, 99);
-  ASSERT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(3)).ok());
+  ASSERT_TRUE(group_scorer_.ScoreAndSubmit(Group(3)).ok());
   EXPECT_THAT(scorer_.batch_sizes(), ElementsAre(3, 1, 1));
   ASSERT_THAT(sink_.groups()[0].trajectories(), SizeIs(2));
   EXPECT_EQ(sink_.groups()[0].trajectories(0).sample_index(), 0u);
@@ -99,7 +100,7 @@ TEST_F(GroupScorerTest, ASampleThatStaysWithoutAVerdictLeavesTheGroup) {
 
 TEST_F(GroupScorerTest, AGroupWithTooFewVerdictsGoesBack) {
   FailOn({"g/0", "g/1"}, 99);
-  EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit("w", Group(3))));
+  EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit(Group(3))));
   EXPECT_THAT(sink_.groups(), SizeIs(0));
   ASSERT_THAT(prompts_.returned(), SizeIs(1));
   EXPECT_EQ(prompts_.returned()[0].group_id, "g");
@@ -109,13 +110,13 @@ TEST_F(GroupScorerTest, AGroupWithTooFewVerdictsGoesBack) {
 
 TEST_F(GroupScorerTest, OneVerdictIsEnoughForEvaluation) {
   FailOn({"g/0"}, 99);
-  EXPECT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(2, v1::PURPOSE_EVAL)).ok());
+  EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(2, v1::PURPOSE_EVAL)).ok());
   EXPECT_THAT(sink_.groups()[0].trajectories(), SizeIs(1));
 }
 
 TEST_F(GroupScorerTest, AnUnreachableRewardServerGivesTheGroupBack) {
   scorer_.Answer(absl::UnavailableError("no reward server answers"));
-  EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit("w", Group(2))));
+  EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit(Group(2))));
   EXPECT_THAT(prompts_.returned(), SizeIs(1));
 }
 
@@ -123,10 +124,10 @@ TEST_F(GroupScorerTest, AGroupThatTheLearnerHasOrNoLongerWantsIsSettled) {
   for (const absl::Status& answer :
        {absl::AlreadyExistsError(""), absl::FailedPreconditionError("too old"), absl::NotFoundError("unknown group")}) {
     sink_.RefuseNext(answer);
-    EXPECT_TRUE(group_scorer_.ScoreAndSubmit("w", Group(2)).ok()) << answer;
+    EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(2)).ok()) << answer;
   }
   sink_.RefuseNext(absl::CancelledError("the run is over"));
-  EXPECT_TRUE(absl::IsCancelled(group_scorer_.ScoreAndSubmit("w", Group(2))));
+  EXPECT_TRUE(absl::IsCancelled(group_scorer_.ScoreAndSubmit(Group(2))));
   EXPECT_THAT(prompts_.returned(), SizeIs(0));
 }
 
