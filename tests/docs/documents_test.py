@@ -2,12 +2,14 @@
 
    ```sh run       executed, all such blocks of a document one after the other in one folder that looks like the repository
    ```sh           for people: scripts, make targets, programs, sub-commands, flags and files in it must exist
-   ```yaml, json   must parse; a whole or partial run configuration must be accepted
+   ```yaml         a whole or partial run configuration, which must be accepted
+   ```json, python must parse
    ```text         no commands
 
 Any other block fails.
 """
 
+import ast
 import functools
 import json
 import os
@@ -112,7 +114,7 @@ class DocumentsTest(unittest.TestCase):
     def test_every_block_says_what_it_is(self):
         for document in DOCUMENTS:
             for number, info, _ in blocks(document):
-                self.assertIn(info, ("sh", "sh run", "yaml", "json", "text"), f"{document.name}:{number}: say what the block is, see {__file__}")
+                self.assertIn(info, ("sh", "sh run", "yaml", "json", "python", "text"), f"{document.name}:{number}: say what the block is, see {__file__}")
 
     def test_commands_name_what_is_there(self):
         count = 0
@@ -129,6 +131,8 @@ class DocumentsTest(unittest.TestCase):
     def test_configurations_are_accepted(self):
         for document in DOCUMENTS:
             for number, info, text in blocks(document):
+                if info == "python":
+                    ast.parse(text)
                 if info == "json":
                     for line in text.splitlines():
                         json.loads(line)
