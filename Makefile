@@ -41,7 +41,7 @@ bench-server:      ## requests a second of a reward server over gRPC, with and w
 	@scripts/build bench_server maspo-reward-server
 	@tests/benchmarks/reward/bench_server.sh
 
-fuzz:              ## the reward server's extraction, parser and comparison, 60 seconds each
+fuzz:              ## the reward server's extraction, parser, comparison and prime_math, 60 seconds each
 	@scripts/fuzz
 
 bench-objectives:  ## train the quick start with several objectives and seeds, and compare (hours)
