@@ -80,7 +80,7 @@ def problems_of(words):
         return []
     first = words[0]
     problems = [f"{word} does not exist" for word in words if PATH_LIKE.match(word) and not (SOURCE / word).exists()]
-    inner = [i for i, word in enumerate(words) if i > 0 and pathlib.Path(word).name == "maspo" and (i + 1 == len(words) or re.match(r"^[a-z]+$", words[i + 1]))]
+    inner = [i for i, word in enumerate(words) if i > 0 and words[i - 1] != "-n" and pathlib.Path(word).name == "maspo" and (i + 1 == len(words) or re.match(r"^[a-z]+$", words[i + 1]))]
     if first == "make":
         return problems + [f"there is no make target {word}" for word in words[1:] if "=" not in word and word not in make_targets()]
     if first in ("python3", "python"):

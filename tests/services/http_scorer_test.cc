@@ -114,6 +114,7 @@ TEST_F(HttpScorerTest, AnAnswerThatTricklesInIsDeadlineExceeded) {
 }
 
 TEST_F(HttpScorerTest, ALongAnswerIsCutAndNotBelieved) {
+  options_.timeout = absl::Seconds(30);
   options_.max_response_bytes = 1000;
   options_.attempts = 1;
   scorer_.Answer(std::string(50 << 20, ' '));
