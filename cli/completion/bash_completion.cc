@@ -8,8 +8,8 @@ namespace {
 
 using Kind = CompletionValue::Kind;
 
-// What stands before every script's own part, with PROGRAM for its name. Readline splits words at "=", so --set=run.steps comes
-// as three.
+// What stands before every script's own part, with PROGRAM for its name. Readline splits words at "=", so
+// --set=run.steps comes as three.
 constexpr char kHead[] = R"sh(# bash completion of PROGRAM, made by: PROGRAM completion bash
 
 _PROGRAM_reply() {

@@ -50,8 +50,7 @@ ordered_json Resource(const std::string& run, const std::string& process) {
   const bool is_learner = process == "learner";
   return {{"attributes",
            {Attribute("service.name", is_learner ? "maspo-learner" : "maspo-rollout-worker"),
-            Attribute("service.instance.id", process), 
-            Attribute("maspo.run", run)}}};
+            Attribute("service.instance.id", process), Attribute("maspo.run", run)}}};
 }
 
 ordered_json Span(const Slice& slice, const std::string& trace_id, const std::string& key, const std::string& parent) {

@@ -140,7 +140,7 @@ class PromptLeaser final : public PromptSource, public GroupRegistry {
   std::deque<std::string> evaluation_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> finished_evaluation_ ABSL_GUARDED_BY(mutex_);  // Of this round.
   std::multiset<std::string> askers_ ABSL_GUARDED_BY(mutex_);                     // Workers blocked in Acquire.
-  absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // Ok while it is open.
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);                                   // Ok while it is open.
 };
 
 }  // namespace maspo
