@@ -1,7 +1,6 @@
 """Runs whose roles are processes of their own, as a cluster starts them: a learner that dies or is stopped comes back, and the
 workers have been there all the time, with versions that the new learner has yet to train."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -11,6 +10,8 @@ import subprocess
 import tempfile
 import time
 import unittest
+
+from run_dir import await_step, rows
 
 SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
 BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
@@ -52,22 +53,13 @@ class RolesTest(unittest.TestCase):
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 
-    def await_step(self, step):
-        metrics = self.run_dir / "metrics.jsonl"
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if metrics.exists() and len(metrics.read_text().splitlines()) >= step:
-                return
-            time.sleep(0.02)
-        self.fail(f"step {step} did not come:\n{self.log('learner')}")
-
     def check_end(self, learner, workers):
         self.assertEqual(learner.wait(timeout=180), 0, self.log("learner"))
         for i, worker in enumerate(workers):
             self.assertEqual(worker.wait(timeout=30), 0, self.log(f"rollout-worker-{i}"))
         result = subprocess.run([BIN / "maspo", "ledger", self.run_dir], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        metrics = [json.loads(line) for line in (self.run_dir / "metrics.jsonl").read_text().splitlines()]
+        metrics = rows(self.run_dir / "metrics.jsonl")
         self.assertEqual([row["step"] for row in metrics], list(range(1, STEPS + 1)))
         return (self.run_dir / f"checkpoints/step-{STEPS:08d}/model.safetensors").read_bytes()
 
@@ -82,7 +74,7 @@ class RolesTest(unittest.TestCase):
         weights = self.undisturbed()
         learner = self.start_learner()
         workers = self.start_others()
-        self.await_step(5)  # The checkpoint is that of step 3, the workers have version 5.
+        await_step(self.run_dir, 5)  # The checkpoint is that of step 3, the workers have version 5.
         learner.send_signal(signal.SIGKILL)
         learner.wait()
         self.assertEqual(self.check_end(self.start_learner("--resume"), workers), weights)
@@ -90,7 +82,7 @@ class RolesTest(unittest.TestCase):
     def test_workers_wait_for_a_learner_that_was_stopped(self):
         learner = self.start_learner()
         workers = self.start_others()
-        self.await_step(2)
+        await_step(self.run_dir, 2)
         learner.send_signal(signal.SIGTERM)
         self.assertNotEqual(learner.wait(timeout=60), 0)
         time.sleep(2)  # More than two heartbeats, each of which would tell them.

@@ -10,8 +10,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
+
+from run_dir import await_step, rows
 
 SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
 BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
@@ -19,10 +20,6 @@ CONFIG = SOURCE / "deploy/configs/quickstart.yaml"
 FIXED_KEYS = """step policy_version reward/mean policy/entropy response/length_mean policy/gate_mean policy/gated_fraction
 policy/kl_old mismatch/logprob_abs_mean mismatch/logprob_abs_max optim/grad_norm optim/learning_rate rollout/staleness_mean
 throughput/response_tokens_per_s time/step_s""".split()
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def children(pid):
@@ -59,15 +56,6 @@ class TrainTest(unittest.TestCase):
         output, _ = process.communicate(timeout=240)
         self.assertEqual(process.returncode, code, output)
         return output
-
-    def await_step(self, step):
-        metrics = self.run_dir / "metrics.jsonl"
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if metrics.exists() and len(metrics.read_text().splitlines()) >= step:
-                return
-            time.sleep(0.02)
-        self.fail(f"step {step} did not come")
 
     def check_books(self, steps):
         result = subprocess.run([BIN / "maspo", "ledger", self.run_dir], capture_output=True, text=True)
@@ -120,14 +108,14 @@ class TrainTest(unittest.TestCase):
 
     def test_a_killed_worker_changes_nothing_but_the_time(self):
         process = self.start(steps=6)
-        self.await_step(2)
+        await_step(self.run_dir, 2)
         os.kill(children(process.pid)["maspo-rollout-worker"][0], signal.SIGKILL)
         self.finish(process)
         self.check_books(6)
 
     def test_a_killed_reward_server_changes_nothing_but_the_time(self):
         process = self.start(steps=6)
-        self.await_step(2)
+        await_step(self.run_dir, 2)
         os.kill(children(process.pid)["maspo-reward-server"][0], signal.SIGKILL)
         self.finish(process)
         self.check_books(6)
@@ -139,7 +127,7 @@ class TrainTest(unittest.TestCase):
         shutil.rmtree(self.run_dir)
 
         process = self.start(*synchronous, steps=5)
-        self.await_step(3)
+        await_step(self.run_dir, 3)
         os.kill(children(process.pid)["maspo-learner"][0], signal.SIGKILL)
         self.assertIn("learner was killed by signal 9", self.finish(process, code=1))
         self.finish(self.start(*synchronous, steps=5, resume=True))
@@ -148,7 +136,7 @@ class TrainTest(unittest.TestCase):
 
     def test_stopping_writes_a_checkpoint_that_resumes(self):
         process = self.start(steps=40)
-        self.await_step(2)
+        await_step(self.run_dir, 2)
         process.send_signal(signal.SIGTERM)
         self.assertIn("--resume", self.finish(process, code=1))
         done = rows(self.run_dir / "metrics.jsonl")[-1]["step"]
