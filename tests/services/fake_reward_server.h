@@ -9,20 +9,11 @@
 #include "services/reward/reward_service.h"
 #include "tests/services/loopback.h"
 #include "tests/support/fake_answer_scorer.h"
+#include "tests/support/verify_items.h"
 
 namespace maspo {
 
 inline absl::Time In(double seconds) { return absl::Now() + absl::Seconds(seconds); }
-
-inline std::vector<v1::VerifyItem> Items(int count) {
-  std::vector<v1::VerifyItem> items(count);
-  for (int i = 0; i < count; ++i) {
-    items[i].set_id(absl::StrCat("i", i));
-    items[i].set_gold_answer("1");
-    items[i].set_response(absl::StrCat(i));
-  }
-  return items;
-}
 
 // A reward server with a fake verifier.
 struct FakeRewardServer {

@@ -10,21 +10,12 @@
 #include "services/reward/http_scorer_json.h"
 #include "tests/support/certificates.h"
 #include "tests/support/fake_http_scorer.h"
+#include "tests/support/verify_items.h"
 
 namespace maspo {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::vector<v1::VerifyItem> Items(int count) {
-  std::vector<v1::VerifyItem> items(count);
-  for (int i = 0; i < count; ++i) {
-    items[i].set_id(absl::StrCat("i", i));
-    items[i].set_gold_answer("1");
-    items[i].set_response(absl::StrCat(i));
-  }
-  return items;
-}
 
 class HttpScorerTest : public testing::Test {
  protected:
