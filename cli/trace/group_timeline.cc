@@ -32,6 +32,7 @@ void GroupTimeline::Add(const LedgerEvent& event) {
     case LedgerEventKind::kGenerated:
       group.worker = WorkerName(event.worker_id);
       group.generate_seconds = event.seconds;
+      group.prefill_seconds = event.prefill_seconds;
       group.arguments["responses"] = event.responses;
       group.arguments["tokens"] = event.response_tokens;
       break;
@@ -63,7 +64,9 @@ void GroupTimeline::AddWorkerSlices(OpenGroup& group, double verified, double ve
   const double generated = std::max(group.leased, verified - verify_seconds);
   const double begun = std::max(group.leased, generated - group.generate_seconds);
   AddSlice(group.slices, group.worker, "lease", group.leased, begun);
-  AddSlice(group.slices, group.worker, "generate", begun, generated);
+  const double first_token = std::min(generated, begun + group.prefill_seconds);
+  AddSlice(group.slices, group.worker, "prefill", begun, first_token);
+  AddSlice(group.slices, group.worker, "decode", first_token, generated);
   AddSlice(group.slices, group.worker, "verify", generated, verified);
 }
 

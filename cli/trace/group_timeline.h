@@ -12,7 +12,7 @@ namespace maspo {
 
 // The life of every group as slices of time, from the run's ledger:
 //
-//   the worker   lease (until the first forward), generate, verify
+//   the worker   lease (until the first forward), prefill (until the first token), decode, verify
 //   "learner"    queue (until its step began), train
 //
 // Every slice's arguments name the group. Times are the learner's: a result's way through the network counts as lease.
@@ -37,7 +37,7 @@ class GroupTimeline {
   struct OpenGroup {
     std::string worker;
     double leased = 0;
-    double generate_seconds = 0;
+    double generate_seconds = 0, prefill_seconds = 0;
     double admitted = 0;
     nlohmann::ordered_json arguments;
     std::vector<Slice> slices;

@@ -39,6 +39,7 @@ std::vector<LedgerEvent> ResultEvents(const v1::TrajectoryGroup& group) {
   LedgerEvent scored = Event(LedgerEventKind::kScored, group.group_id());
   generated.worker_id = group.worker_id();
   generated.seconds = group.generate_seconds();
+  generated.prefill_seconds = group.prefill_seconds();
   scored.seconds = group.verify_seconds();
   generated.responses = static_cast<uint32_t>(group.trajectories_size());
   for (const v1::Trajectory& trajectory : group.trajectories()) {

@@ -55,6 +55,7 @@ std::string EncodeLedgerLine(const LedgerEvent& event) {
   }
   if (!event.verdicts.empty()) row["verdicts"] = event.verdicts;
   if (event.seconds > 0) row["seconds"] = event.seconds;
+  if (event.prefill_seconds > 0) row["prefill_seconds"] = event.prefill_seconds;
   if (event.kind == LedgerEventKind::kTrained) row["step"] = event.step;
   if (!event.reason.empty()) row["reason"] = event.reason;
   row["time"] = event.time;
@@ -82,6 +83,7 @@ absl::StatusOr<LedgerEvent> DecodeLedgerLine(std::string_view line) {
     event.response_tokens = row.value("tokens", uint64_t{0});
     event.verdicts = row.value("verdicts", event.verdicts);
     event.seconds = row.value("seconds", 0.0);
+    event.prefill_seconds = row.value("prefill_seconds", 0.0);
     event.step = row.value("step", uint64_t{0});
     event.reason = row.value("reason", "");
     event.time = row.value("time", 0.0);

@@ -26,6 +26,7 @@ struct LedgerEvent {
   uint64_t response_tokens = 0;              // generated
   std::map<std::string, uint32_t> verdicts;  // scored: verdict name -> responses
   double seconds = 0;                        // generated, scored: how long it took the worker
+  double prefill_seconds = 0;                // generated: of its seconds, until the first token
   uint64_t step = 0;                         // trained
   std::string reason;                        // reissued, dropped: one word
   double time = 0;                           // Unix seconds; set by Ledger::Append.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "model/model_config.h"
 #include "proto/prompt.pb.h"
 #include "proto/trajectory.pb.h"
@@ -29,6 +30,7 @@ struct GeneratedResponse {
   std::vector<float> logprobs;     // [R], nats, of the distribution sampled from; untempered when temperature is 0.
   std::vector<v1::PolicyVersionRun> version_runs;
   v1::FinishReason finish_reason = v1::FINISH_REASON_UNSPECIFIED;
+  absl::Time first_token_time;
 };
 
 // Tokens a response of this request may have: max_new_tokens, or fewer where the model's positions end. The last token

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "rollout_worker/engine/paged_attention.h"
 #include "services/base/status_macros.h"
 
@@ -149,6 +150,7 @@ DrawnTokens RolloutEngine::Draw(const Tensor& hidden_NC, const std::vector<Sampl
 std::optional<GeneratedResponse> RolloutEngine::Append(SampleId id, int64_t token_id, float logprob) {
   ActiveRequest& active = requests_.at(id.request);
   GeneratedResponse& response = active.samples[id.sample];
+  if (response.token_ids.empty()) response.first_token_time = absl::Now();
   response.token_ids.push_back(token_id);
   response.logprobs.push_back(logprob);
   ++response_tokens_;

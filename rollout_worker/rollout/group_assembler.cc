@@ -1,5 +1,6 @@
 #include "rollout_worker/rollout/group_assembler.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace maspo {
@@ -19,8 +20,13 @@ std::optional<GeneratedGroup> GroupAssembler::Add(GeneratedResponse response, ab
 
   GeneratedGroup group;
   group.prompt = std::move(partial.prompt);
-  for (auto& [index, finished] : partial.responses) group.responses.push_back(std::move(finished));
+  absl::Time first_token_time = now;
+  for (auto& [index, finished] : partial.responses) {
+    first_token_time = std::min(first_token_time, finished.first_token_time);
+    group.responses.push_back(std::move(finished));
+  }
   group.generate_time = now - partial.start;
+  group.prefill_time = first_token_time - partial.start;
   groups_.erase(it);
   return group;
 }

@@ -17,6 +17,7 @@ struct GeneratedGroup {
   v1::PromptGroup prompt;
   std::vector<GeneratedResponse> responses;
   absl::Duration generate_time;
+  absl::Duration prefill_time;  // Of it, until a response had its first token.
 };
 
 // Collects the responses of the groups in flight, which finish in any order. Pure: time is an argument.

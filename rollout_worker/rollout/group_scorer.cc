@@ -98,6 +98,7 @@ absl::StatusOr<v1::TrajectoryGroup> GroupScorer::Score(GeneratedGroup& group) co
     if (IsJudgement(answers[i].verdict())) *scored.add_trajectories() = ToTrajectory(group.responses[i], answers[i]);
   }
   scored.set_generate_seconds(static_cast<float>(absl::ToDoubleSeconds(group.generate_time)));
+  scored.set_prefill_seconds(static_cast<float>(absl::ToDoubleSeconds(group.prefill_time)));
   scored.set_verify_seconds(static_cast<float>(absl::ToDoubleSeconds(absl::Now() - start)));
   return scored;
 }

@@ -129,11 +129,13 @@ LedgerEvent Event(LedgerEventKind kind, const std::string& group, double time) {
   return event;
 }
 
-// A group's life on a worker, with a second of lease, three of generation and half a one of verification.
+// A group's life on a worker: a second of lease, one quarter of prefill, the rest of three seconds of decoding, and
+// half a one of verification.
 void AddGroup(const std::string& id, double leased, GroupTimeline& timeline) {
   LedgerEvent generated = Event(LedgerEventKind::kGenerated, id, leased + 4.5);
   generated.worker_id = "worker-1#18f2.3";
   generated.seconds = 3;
+  generated.prefill_seconds = 0.25;
   generated.response_tokens = 77;
   LedgerEvent scored = Event(LedgerEventKind::kScored, id, leased + 4.5);
   scored.seconds = 0.5;
@@ -158,19 +160,20 @@ void Train(const std::string& id, double time, GroupTimeline& timeline) {
   timeline.Add(trained);
 }
 
-TEST(GroupTimelineTest, AGroupIsLeasedGeneratedVerifiedQueuedAndTrained) {
+TEST(GroupTimelineTest, AGroupIsLeasedPrefilledDecodedVerifiedQueuedAndTrained) {
   GroupTimeline timeline({{4, 2.0}});
   AddGroup("g1", 100, timeline);
   Train("g1", 110, timeline);
   std::vector<std::string> names;
   for (const GroupTimeline::Slice& slice : timeline.slices()) names.push_back(slice.name);
-  EXPECT_THAT(names, ElementsAre("lease", "generate", "verify", "queue", "train"));
-  const auto generate = Slices(timeline, "generate");
-  ASSERT_THAT(generate, SizeIs(1));
-  EXPECT_EQ(generate[0]["ts"], 101e6);
-  EXPECT_EQ(generate[0]["dur"], 3e6);
-  EXPECT_EQ(generate[0]["args"]["tokens"], 77);
-  EXPECT_EQ(generate[0]["args"]["step"], 4);
+  EXPECT_THAT(names, ElementsAre("lease", "prefill", "decode", "verify", "queue", "train"));
+  EXPECT_EQ(Slices(timeline, "prefill")[0]["dur"], 0.25e6);
+  const auto decode = Slices(timeline, "decode");
+  ASSERT_THAT(decode, SizeIs(1));
+  EXPECT_EQ(decode[0]["ts"], 101.25e6);
+  EXPECT_EQ(decode[0]["dur"], 2.75e6);
+  EXPECT_EQ(decode[0]["args"]["tokens"], 77);
+  EXPECT_EQ(decode[0]["args"]["step"], 4);
   EXPECT_EQ(Slices(timeline, "verify")[0]["dur"], 0.5e6);
   EXPECT_EQ(Slices(timeline, "queue")[0]["dur"], 3.5e6);
   EXPECT_EQ(Slices(timeline, "train")[0]["ts"], 108e6);
@@ -183,7 +186,7 @@ TEST(GroupTimelineTest, GroupsThatOverlapLieInDifferentLanes) {
     AddGroup(id, leased, timeline);
   }
   for (const char* id : {"g1", "g2", "g3"}) Train(id, 120, timeline);
-  const auto slices = Slices(timeline, "generate");
+  const auto slices = Slices(timeline, "decode");
   ASSERT_THAT(slices, SizeIs(3));
   EXPECT_NE(slices[0]["tid"], slices[1]["tid"]);
   EXPECT_EQ(slices[0]["tid"], slices[2]["tid"]);

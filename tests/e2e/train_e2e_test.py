@@ -102,7 +102,7 @@ class TrainTest(unittest.TestCase):
         maspo("trace", self.run_dir)
         slices = json.loads((self.run_dir / "trace.json").read_text())["traceEvents"]
         ledger = json.loads(maspo("ledger", self.run_dir, "--json"))
-        for name in ("lease", "generate", "verify"):
+        for name in ("lease", "prefill", "decode", "verify"):
             self.assertEqual(sum(slice["name"] == name for slice in slices), ledger["scored"])
         self.assertTrue(all(slice["dur"] >= 0 for slice in slices if slice["ph"] == "X"))
 

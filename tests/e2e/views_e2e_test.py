@@ -18,7 +18,7 @@ except ImportError:
 SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
 MASPO = pathlib.Path(os.environ["MASPO_BIN_DIR"]) / "maspo"
 STEPS = 3
-WORKER_SPANS = {"lease", "generate", "verify"}
+WORKER_SPANS = {"lease", "prefill", "decode", "verify"}
 
 
 def rows(text):
