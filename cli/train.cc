@@ -54,6 +54,20 @@ absl::Status CheckInput(const v1::RunConfig& config) {
       .status();
 }
 
+absl::StatusOr<GpuPlacement> PlaceRoles(const v1::RunConfig& config) {
+  const CudaLibrary* cuda = LoadedCudaLibrary();
+  const int num_gpus = cuda == nullptr ? 0 : cuda->num_devices();
+  const auto num_workers = static_cast<int>(config.rollout().workers());
+  GpuPlacement placement = PlaceOnGpus(config.model().device(), num_workers, num_gpus);
+  if (placement.shares_a_gpu && config.weights().backend() == "nccl") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("weights.backend is nccl, which needs a GPU for each of 1 + rollout.workers = ", 1 + num_workers,
+                     " processes; model.device ", config.model().device(), " has ", num_gpus,
+                     ": set weights.backend to auto or gloo"));
+  }
+  return placement;
+}
+
 absl::Status PrepareRunDir(const TrainFlags& flags, const v1::RunConfig& config) {
   std::error_code error;
   const auto ledger_bytes = fs::file_size(flags.run_dir + "/ledger.jsonl", error);
@@ -97,6 +111,7 @@ absl::Status RunTrain(TrainFlags flags) {
   MASPO_RETURN_IF_ERROR(ValidateConfig(config));
   config = ResolveDefaults(config);
   MASPO_RETURN_IF_ERROR(CheckInput(config));
+  MASPO_ASSIGN_OR_RETURN(GpuPlacement placement, PlaceRoles(config));
   if (flags.dry_run) {
     std::cout << ResolvedYaml(config);
     return absl::OkStatus();
@@ -108,6 +123,7 @@ absl::Status RunTrain(TrainFlags flags) {
 
   const std::string program_folder = fs::read_symlink("/proc/self/exe").parent_path().string();
   LocalRun run({.config = config,
+                .placement = std::move(placement),
                 .run_dir = flags.run_dir,
                 .resume = flags.resume,
                 .program_folder = program_folder,

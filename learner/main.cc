@@ -67,7 +67,7 @@ absl::StatusOr<Start> FindStart(const LearnerFlags& flags, const v1::RunConfig& 
 absl::StatusOr<WeightPublisher::Options> PublisherOptions(const v1::RunConfig& config, torch::Device device) {
   const v1::WeightsSection& weights = config.weights();
   MASPO_ASSIGN_OR_RETURN(std::string host, HostOrOwn(weights.listen_host()));
-  return WeightPublisher::Options{.device = device,
+  return WeightPublisher::Options{.transport = weights.backend() == "gloo" ? torch::Device(torch::kCPU) : device,
                                   .host = std::move(host),
                                   .timeout = absl::Seconds(weights.timeout_seconds()),
                                   .gather = absl::Seconds(weights.gather_seconds())};

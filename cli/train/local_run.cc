@@ -81,6 +81,10 @@ absl::Status LocalRun::WhyEnded(const Role& role, int exit_code) const {
   return exit_code == 2 ? absl::InvalidArgumentError(message) : absl::AbortedError(message);
 }
 
+void LocalRun::SetDevice(Role& role, const std::string& device) {
+  role.command.insert(role.command.end(), {"--set", "model.device=" + device});
+}
+
 absl::Status LocalRun::LaunchRewardServers(const StopSignal& stop) {
   const auto& configured = options_.config.network().reward_servers();
   for (uint32_t i = 0; i < options_.config.reward().replicas(); ++i) {
@@ -101,6 +105,9 @@ absl::Status LocalRun::Start(const StopSignal& stop) {
   learner_.name = "learner";
   learner_.command = Command("maspo-learner", learner_.name);
   learner_.command.insert(learner_.command.end(), {"--run-dir", options_.run_dir});
+  SetDevice(learner_, options_.placement.learner);
+  if (options_.placement.shares_a_gpu)
+    learner_.command.insert(learner_.command.end(), {"--set", "weights.backend=gloo"});
   if (options_.resume) learner_.command.push_back("--resume");
   MASPO_RETURN_IF_ERROR(Launch(learner_, stop));
 
@@ -113,6 +120,7 @@ absl::Status LocalRun::Start(const StopSignal& stop) {
     role.command.insert(role.command.end(),
                         {"--set", "network.learner=" + learner_.endpoint, "--set",
                          absl::StrCat("network.reward_servers=[", absl::StrJoin(rewards, ", "), "]")});
+    SetDevice(role, options_.placement.workers[i]);
     MASPO_RETURN_IF_ERROR(Launch(role, stop));
   }
   MASPO_ASSIGN_OR_RETURN(channel_, RpcChannel::Create({.peer = "the learner",

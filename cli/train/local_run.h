@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/train/child_process.h"
+#include "cli/train/gpu_placement.h"
 #include "proto/control.pb.h"
 #include "proto/run_config.pb.h"
 #include "services/base/stop_signal.h"
@@ -29,6 +30,7 @@ class LocalRun {
  public:
   struct Options {
     v1::RunConfig config;  // Resolved; also in RUN_DIR/config.yaml, which the children read.
+    GpuPlacement placement;
     std::string run_dir;
     bool resume = false;
     std::string program_folder;                           // Where maspo-learner and the others are.
@@ -53,6 +55,7 @@ class LocalRun {
     std::string endpoint;  // Of its gRPC server, once ready; empty for a worker.
   };
   absl::Status Launch(Role& role, const StopSignal& stop);
+  static void SetDevice(Role& role, const std::string& device);
   absl::Status LaunchRewardServers(const StopSignal& stop);
   absl::Status RestartDead(const StopSignal& stop);
   std::vector<std::string> Command(const std::string& program, const std::string& name) const;

@@ -50,7 +50,7 @@ void WeightPublisher::Close(absl::Status why) {
 
 void WeightPublisher::Publish(const ParameterSet& parameters, const ModelConfig& config, int64_t policy_version) {
   Snapshot snapshot;
-  snapshot.parameters = ParameterSet::Allocate(config, options_.device, torch::kFloat32, /*trainable=*/false);
+  snapshot.parameters = ParameterSet::Allocate(config, options_.transport, torch::kFloat32, /*trainable=*/false);
   snapshot.parameters->CopyFrom(parameters);
   snapshot.manifest = DescribeWeights(*snapshot.parameters, policy_version);
   snapshot.published_at = absl::Now();
@@ -174,6 +174,7 @@ void WeightPublisher::BroadcastLoop() {
         plan.set_store_prefix(group.store_prefix);
         *plan.mutable_timeout() = ToProto(options_.timeout);
         *plan.mutable_manifest() = snapshot.manifest;
+        plan.set_transport(options_.transport.is_cpu() ? v1::WEIGHT_TRANSPORT_GLOO : v1::WEIGHT_TRANSPORT_NCCL);
         parked_[members[i]].plan = std::move(plan);
       }
     }
@@ -198,7 +199,7 @@ absl::Status WeightPublisher::BroadcastSnapshot(const Snapshot& snapshot, Group&
   if (group.backend == nullptr) {
     MASPO_ASSIGN_OR_RETURN(
         group.backend,
-        MakeBackend(options_.device, c10::make_intrusive<c10d::PrefixStore>(group.store_prefix, store_),
+        MakeBackend(options_.transport, c10::make_intrusive<c10d::PrefixStore>(group.store_prefix, store_),
                     /*rank=*/0, static_cast<int>(group.members.size()) + 1, options_.timeout, options_.host));
   }
   for (const ParameterBucket& bucket : snapshot.parameters->buckets()) {

@@ -35,7 +35,7 @@ namespace maspo {
 class WeightPublisher final : public WeightChannel {
  public:
   struct Options {
-    torch::Device device = torch::kCPU;
+    torch::Device transport = torch::kCPU;       // Of the snapshot that is sent: cpu = by Gloo, cuda = by NCCL.
     std::string host = "127.0.0.1";              // Of the TCPStore and of Gloo's connections.
     absl::Duration timeout = absl::Seconds(60);  // For the rendezvous and for each collective.
     absl::Duration gather =

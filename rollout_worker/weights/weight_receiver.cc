@@ -14,6 +14,14 @@ absl::Duration TimeoutOf(const v1::BroadcastPlan& plan) {
   return absl::Seconds(plan.timeout().seconds()) + absl::Nanoseconds(plan.timeout().nanos());
 }
 
+// Where the buckets arrive.
+absl::StatusOr<torch::Device> TransportDevice(const v1::BroadcastPlan& plan, torch::Device device) {
+  if (plan.transport() == v1::WEIGHT_TRANSPORT_GLOO) return torch::Device(torch::kCPU);
+  if (!device.is_cpu()) return device;
+  return absl::FailedPreconditionError(
+      "the learner sends weights by NCCL, but this worker's device is cpu: set the learner's weights.backend to gloo");
+}
+
 // Before any byte is received: a bucket of another size would break the collective.
 absl::Status CheckLayout(const v1::WeightManifest& manifest, const ParameterSet& parameters) {
   bool same = manifest.buckets_size() == static_cast<int>(parameters.buckets().size());
@@ -61,9 +69,10 @@ absl::StatusOr<std::optional<ReceivedWeights>> WeightReceiver::ReceiveNewer(cons
 absl::StatusOr<ReceivedWeights> WeightReceiver::Receive(const v1::BroadcastPlan& plan) {
   ReceivedWeights received;
   received.policy_version = plan.manifest().policy_version();
-  received.parameters = ParameterSet::Allocate(config_, options_.device, torch::kFloat32, /*trainable=*/false);
+  MASPO_ASSIGN_OR_RETURN(const torch::Device transport, TransportDevice(plan, options_.device));
+  received.parameters = ParameterSet::Allocate(config_, transport, torch::kFloat32, /*trainable=*/false);
   MASPO_RETURN_IF_ERROR(CheckLayout(plan.manifest(), *received.parameters));
-  MASPO_RETURN_IF_ERROR(Connect(plan));
+  MASPO_RETURN_IF_ERROR(Connect(plan, transport));
   for (const ParameterBucket& bucket : received.parameters->buckets()) {
     MASPO_RETURN_IF_ERROR(Broadcast(*backend_, bucket.values, /*root=*/0));
   }
@@ -73,10 +82,15 @@ absl::StatusOr<ReceivedWeights> WeightReceiver::Receive(const v1::BroadcastPlan&
                                                " arrived damaged: its digest is ", digest, " and should be ",
                                                plan.manifest().digest()));
   }
+  if (options_.device != transport) {
+    auto on_device = ParameterSet::Allocate(config_, options_.device, torch::kFloat32, /*trainable=*/false);
+    on_device->CopyFrom(*received.parameters);
+    received.parameters = std::move(on_device);
+  }
   return received;
 }
 
-absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan) {
+absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan, torch::Device transport) {
   const bool is_connected = store_port_ == plan.store_port() && store_prefix_ == plan.store_prefix();
   if (backend_ != nullptr && is_connected) return absl::OkStatus();
   backend_ = nullptr;
@@ -84,7 +98,7 @@ absl::Status WeightReceiver::Connect(const v1::BroadcastPlan& plan) {
                          ConnectStore(plan.store_host(), static_cast<uint16_t>(plan.store_port()), TimeoutOf(plan)));
   MASPO_ASSIGN_OR_RETURN(
       backend_,
-      MakeBackend(options_.device, c10::make_intrusive<c10d::PrefixStore>(plan.store_prefix(), store_),
+      MakeBackend(transport, c10::make_intrusive<c10d::PrefixStore>(plan.store_prefix(), store_),
                   static_cast<int>(plan.rank()), static_cast<int>(plan.world_size()), TimeoutOf(plan), options_.host));
   store_prefix_ = plan.store_prefix();
   store_port_ = plan.store_port();

@@ -32,21 +32,22 @@ struct ReceivedWeights {
 class WeightReceiver {
  public:
   struct Options {
-    torch::Device device = torch::kCPU;
-    std::string host = "127.0.0.1";  // Where Gloo listens on this side.
+    torch::Device device = torch::kCPU;  // Of the weights that are returned.
+    std::string host = "127.0.0.1";      // Where Gloo listens on this side.
   };
 
   WeightReceiver(const Options& options, ModelConfig config, WeightChannel* channel);
 
   // Waits for a version newer than `served_version`. nullopt: none before the deadline. The version fence: weights are
   // only returned when their digest is the learner's. Unavailable: the epoch failed, call again. FailedPrecondition:
-  // the learner has another model. NotFound, Cancelled: as WeightChannel::Join.
+  // the learner has another model, or sends by NCCL to a worker without a GPU. NotFound, Cancelled: as
+  // WeightChannel::Join.
   absl::StatusOr<std::optional<ReceivedWeights>> ReceiveNewer(const std::string& worker_id, int64_t served_version,
                                                               absl::Time deadline);
 
  private:
   absl::StatusOr<ReceivedWeights> Receive(const v1::BroadcastPlan& plan);
-  absl::Status Connect(const v1::BroadcastPlan& plan);
+  absl::Status Connect(const v1::BroadcastPlan& plan, torch::Device transport);
 
   const Options options_;
   const ModelConfig config_;

@@ -175,6 +175,17 @@ absl::Status CheckEvaluation(const v1::EvaluationSection& evaluation) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWeights(const v1::RunConfig& config) {
+  const std::string& backend = config.weights().backend();
+  if (backend != "auto" && backend != "nccl" && backend != "gloo") {
+    return Invalid("weights.backend is \"", backend, "\"; it must be auto, nccl or gloo");
+  }
+  if (backend == "nccl" && config.model().device() == "cpu") {
+    return Invalid("weights.backend is nccl, which needs GPUs, but model.device is cpu; set it to auto or gloo");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTls(const v1::NetworkSection& network) {
   if (!network.has_tls()) return absl::OkStatus();
   MASPO_RETURN_IF_ERROR(CheckFile("network.tls.ca_file", network.tls().ca_file()));
@@ -204,6 +215,7 @@ absl::Status ValidateConfig(const v1::RunConfig& config) {
   MASPO_RETURN_IF_ERROR(CheckReward(config));
   MASPO_RETURN_IF_ERROR(CheckOptimizer(config.learner().optimizer()));
   MASPO_RETURN_IF_ERROR(CheckEvaluation(config.evaluation()));
+  MASPO_RETURN_IF_ERROR(CheckWeights(config));
   return CheckNetwork(config.network());
 }
 

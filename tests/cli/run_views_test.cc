@@ -11,6 +11,7 @@
 #include "cli/report/report_page.h"
 #include "cli/trace/group_timeline.h"
 #include "cli/trace/trace_formats.h"
+#include "cli/train/gpu_placement.h"
 #include "cli/train/row_stream.h"
 #include "cli/train/run_lines.h"
 #include "tests/support/temp_dir.h"
@@ -119,6 +120,24 @@ TEST_F(ReportTest, SeveralRunsShareTheirCharts) {
 TEST_F(ReportTest, AFolderWithoutMetricsIsNamed) {
   TempDir empty;
   EXPECT_THAT(std::string(RunFiles::Load(empty.path()).status().message()), HasSubstr(empty.path()));
+}
+
+TEST(GpuPlacementTest, EveryProcessHasAGpuWhereThereAreEnough) {
+  const GpuPlacement placement = PlaceOnGpus("cuda", /*num_workers=*/3, /*num_gpus=*/4);
+  EXPECT_EQ(placement.learner, "cuda:0");
+  EXPECT_THAT(placement.workers, ElementsAre("cuda:1", "cuda:2", "cuda:3"));
+  EXPECT_FALSE(placement.shares_a_gpu);
+}
+
+TEST(GpuPlacementTest, WorkersShareGpusBeforeTheyShareTheLearners) {
+  const GpuPlacement few = PlaceOnGpus("cuda", 3, 3), one = PlaceOnGpus("cuda", 2, 1),
+                     named = PlaceOnGpus("cuda:5", 1, 8);
+  EXPECT_THAT(few.workers, ElementsAre("cuda:1", "cuda:2", "cuda:1"));
+  EXPECT_THAT(one.workers, ElementsAre("cuda:0", "cuda:0"));
+  EXPECT_EQ(named.learner, "cuda:5");
+  EXPECT_THAT(named.workers, ElementsAre("cuda:5"));
+  EXPECT_TRUE(few.shares_a_gpu && one.shares_a_gpu && named.shares_a_gpu);
+  EXPECT_FALSE(PlaceOnGpus("cpu", 2, 0).shares_a_gpu);
 }
 
 LedgerEvent Event(LedgerEventKind kind, const std::string& group, double time) {

@@ -93,14 +93,15 @@ TEST_F(WeightPushTest, AMemberThatDiesAfterJoiningDoesNotKeepTheOthersFromTheWei
   EXPECT_GE(publisher_->TakeStatistics().failed_epochs, 1);
 }
 
-// Passes plans on, with another digest: as if a byte had changed on the way.
-class DamagingChannel final : public WeightChannel {
+// Passes plans on, with a change.
+class ChangingChannel final : public WeightChannel {
  public:
-  explicit DamagingChannel(WeightChannel* inner) : inner_(inner) {}
+  ChangingChannel(WeightChannel* inner, std::function<void(v1::BroadcastPlan&)> change)
+      : inner_(inner), change_(std::move(change)) {}
   absl::StatusOr<std::optional<v1::BroadcastPlan>> Join(const std::string& worker_id, int64_t served_version,
                                                         absl::Time deadline) override {
     auto plan = inner_->Join(worker_id, served_version, deadline);
-    if (plan.ok() && plan->has_value()) (*plan)->mutable_manifest()->set_digest(std::string(32, '0'));
+    if (plan.ok() && plan->has_value()) change_(**plan);
     return plan;
   }
   absl::Status Acknowledge(const v1::AcknowledgeRequest& acknowledgement) override {
@@ -111,16 +112,29 @@ class DamagingChannel final : public WeightChannel {
 
  private:
   WeightChannel* const inner_;
+  const std::function<void(v1::BroadcastPlan&)> change_;
 };
 
 TEST_F(WeightPushTest, WeightsWithAnotherDigestAreNeverServed) {
   Start(absl::Seconds(20));
   publisher_->Publish(*weights_, TinyConfig(), 0);
-  DamagingChannel channel(publisher_.get());
+  ChangingChannel channel(publisher_.get(), [](v1::BroadcastPlan& plan) {  // As if a byte had changed on the way.
+    plan.mutable_manifest()->set_digest(std::string(32, '0'));
+  });
   WeightReceiver worker({}, TinyConfig(), &channel);
   const auto received = Receive(worker, "a", -1);
   EXPECT_EQ(received.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(channel.last_error.find("digest"), std::string::npos);
+}
+
+TEST_F(WeightPushTest, AWorkerWithoutAGpuIsToldThatTheLearnerSendsBetweenGpus) {
+  Start(absl::Seconds(2));
+  publisher_->Publish(*weights_, TinyConfig(), 0);
+  ChangingChannel channel(publisher_.get(),
+                          [](v1::BroadcastPlan& plan) { plan.set_transport(v1::WEIGHT_TRANSPORT_NCCL); });
+  WeightReceiver worker({}, TinyConfig(), &channel);
+  EXPECT_EQ(Receive(worker, "a", -1).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(channel.last_error.find("weights.backend to gloo"), std::string::npos) << channel.last_error;
 }
 
 TEST_F(WeightPushTest, AWorkerWithAnotherModelIsTold) {
