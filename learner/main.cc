@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "collective/device.h"
+#include "collective/gpu_metrics.h"
 #include "learner/learner_config.h"
 #include "learner/metrics/learner_samples.h"
 #include "learner/metrics/sample_log.h"
@@ -179,6 +180,7 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
           {&prompt_service, &trajectory_service, &weight_service, &control_service}));
   MASPO_RETURN_IF_ERROR(role.notify_ready(server->address().ToString()));
 
+  const auto gpu_samples = role.metrics.AddSource([device] { return GpuSamples(device); });
   const auto samples = role.metrics.AddSource([&] {
     LearnerSnapshot snapshot;
     snapshot.status = control.GetStatus().value_or(v1::RunStatus());

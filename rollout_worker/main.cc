@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "collective/device.h"
+#include "collective/gpu_metrics.h"
 #include "model/hugging_face.h"
 #include "model/tokenizer.h"
 #include "rollout_worker/rollout/rollout_worker.h"
@@ -72,6 +73,7 @@ absl::Status RunWorker(RoleContext& role) {
                         .scorer = rewards.get(),
                         .trajectories = &trajectories},
                        model, tokenizer.get(), role.metrics);
+  const auto gpu_samples = role.metrics.AddSource([device] { return GpuSamples(device); });
   MASPO_RETURN_IF_ERROR(role.notify_ready(""));
 
   StopSignal finished;

@@ -168,6 +168,19 @@ SYSTEM = [
               [(f"process_threads{{{PROCESS}}}", "{{name}} threads"), (f"process_open_fds{{{PROCESS}}}", "{{name}} files")]),
         Panel("Free space of the run's folder", "bytes", "Below 20 GB MaspoDiskLow fires.",
               [(learner("run_dir_free_bytes"), "{{run}}")], ((None, RED), (20e9, YELLOW), (100e9, GREEN)))),
+    row("GPUs, of processes that use one",
+        Panel("GPU busy", "percentunit", "Share of the time in which a kernel ran. Low: the process waits for the host or for others.",
+              [(f"maspo_gpu_utilization_ratio{{{PROCESS}}}", "{{name}} GPU {{gpu}}")], ((None, YELLOW), (0.5, GREEN))),
+        Panel("GPU memory", "percentunit", "In use by everybody, of all there is.",
+              [(f"maspo_gpu_memory_used_bytes{{{PROCESS}}} / maspo_gpu_memory_total_bytes{{{PROCESS}}}", "{{name}} GPU {{gpu}}")], up_to(0.9, 0.97)),
+        Panel("GPU memory of the process", "bytes", "For tensors now, the most so far, and what is reserved. Far more reserved than the most: "
+              "the memory is fragmented.",
+              [(f"maspo_gpu_memory_{kind}_bytes{{{PROCESS}}}", f"{{{{name}}}} {kind}") for kind in ("allocated", "peak", "reserved")]),
+        Panel("GPU power", "watt", "Drawn now.", [(f"maspo_gpu_power_watts{{{PROCESS}}}", "{{name}} GPU {{gpu}}")]),
+        Panel("GPU temperature", "celsius", "Clocks fall when it is too hot.",
+              [(f"maspo_gpu_temperature_celsius{{{PROCESS}}}", "{{name}} GPU {{gpu}}")], up_to(80, 87)),
+        Panel("GPU clock", "hertz", "Of the multiprocessors. Low under load: throttled by power or heat.",
+              [(f"maspo_gpu_sm_clock_hertz{{{PROCESS}}}", "{{name}} GPU {{gpu}}")])),
 ]
 
 FLEET = [
