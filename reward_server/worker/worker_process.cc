@@ -23,7 +23,7 @@ extern char** environ;
 namespace maspo {
 namespace {
 
-constexpr absl::Duration kGrace = absl::Milliseconds(4);  // Of CPU time beyond the deadline,
+constexpr absl::Duration kGrace = absl::Milliseconds(3);  // Of CPU time beyond the deadline,
 constexpr absl::Duration kLongest = absl::Seconds(5);     // and of any time: a process that sleeps is stuck too.
 constexpr absl::Duration kLongestStart = absl::Seconds(20);
 

@@ -8,6 +8,8 @@
 
 #include "absl/time/clock.h"
 #include "reward_server/worker/worker_process.h"
+#include "tests/reward_server/verification/hostile_responses.h"
+#include "tests/support/process_memory.h"
 
 // Real worker processes of the real program.
 namespace maspo {
@@ -47,6 +49,29 @@ TEST(WorkerProcessTest, ItsStartIsNotTheTimeOfItsFirstAnswer) {
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_EQ(answer->verdict(), v1::VERDICT_CORRECT);
   }
+}
+
+// A response of 8192 tokens has some 30 KB; the longest here is 40 times that.
+TEST(WorkerProcessTest, AWorkerHoldsLessThan64MegabytesWhateverItReads) {
+  const auto worker = WorkerProcess::Start(ProgramOptions());
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  int answered = 0;
+  for (const Hostile& hostile : HostileResponses()) {
+    if (hostile.response.size() > 1200000) continue;
+    v1::VerifyItem item = Item("a", "\\{1,2,3\\}", hostile.response);
+    for (char& c : *item.mutable_response()) c = static_cast<unsigned char>(c) < 0x80 ? c : '?';  // Messages are UTF-8.
+    const auto answer = (*worker)->Verify(item);
+    ASSERT_TRUE(answer.ok()) << hostile.name << ": " << answer.status();
+    ++answered;
+  }
+  EXPECT_GT(answered, 30);
+  for (int i = 0; i < 20000; ++i) {  // Pairs that are all different fill the cache.
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE((*worker)->Verify(Item("a", number, "so \\boxed{" + number + "/3}")).ok());
+  }
+  const int64_t peak = PeakMemoryBytes((*worker)->pid());
+  EXPECT_GT(peak, 1 << 20);
+  EXPECT_LT(peak, 64 << 20);
 }
 
 TEST(WorkerProcessTest, ProgramThatEndsAtOnceIsUnavailable) {
