@@ -61,6 +61,7 @@ class ComposeFilesTest(unittest.TestCase):
 
     def test_nobody_keeps_privileges(self):
         for name, service in self.gpu.items():
+            self.assertTrue(service["read_only"], name)
             self.assertEqual(service["cap_drop"], ["ALL"], name)
             self.assertEqual(service["security_opt"], ["no-new-privileges:true"], name)
 
