@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-reward bench-server bench-objectives fuzz figures
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-model bench-reward bench-server bench-objectives fuzz figures
 .PHONY: deb test-deb screenshots docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
 
 help:              ## this list
@@ -32,6 +32,11 @@ bench-logprobs:    ## time and memory of log-probabilities against plain PyTorch
 	@scripts/build logprobs_bench
 	@scripts/python-env .venv-test tests/requirements.txt
 	@tests/benchmarks/logprobs/bench.sh
+
+bench-model:       ## rollout and update against transformers and a plain PyTorch update
+	@scripts/build model_bench
+	@scripts/python-env .venv-test tests/requirements.txt
+	@tests/benchmarks/model/bench.sh
 
 bench-reward:      ## answers a second against Math-Verify, on one core
 	@scripts/build bench_verifier

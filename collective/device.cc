@@ -75,6 +75,8 @@ absl::StatusOr<torch::Device> LoadDevice(const std::string& name) {
   return device;
 }
 
+void AllowTf32(bool allow) { at::globalContext().setAllowTF32CuBLAS(allow); }
+
 const CudaLibrary* LoadedCudaLibrary() {
   absl::MutexLock lock(&mutex);
   return library;

@@ -16,6 +16,10 @@ namespace maspo {
 // which and what to do. Thread-safe.
 absl::StatusOr<torch::Device> LoadDevice(const std::string& name);
 
+// Whether GPUs multiply float32 matrices by tensor cores, which round their inputs to TF32's 10 bits of mantissa. Of
+// the whole process; off until then.
+void AllowTf32(bool allow);
+
 // The functions of the opened library; null unless LoadDevice() succeeded for a cuda device.
 const CudaLibrary* LoadedCudaLibrary();
 

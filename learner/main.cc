@@ -93,6 +93,7 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
   MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
   MASPO_RETURN_IF_ERROR(CheckDataFiles(config.data()));
   MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(config.model().device()));
+  AllowTf32(config.model().tf32());
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(config.model().path()));
   MASPO_RETURN_IF_ERROR(CheckLengths(config, model));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(config.model().path()));

@@ -58,12 +58,15 @@ void ReadLogits(const Tensor& logits, const Tensor& target, Tensor normalizer, T
         kLogitRowsPerTask);
     return;
   }
-  normalizer.copy_(logits.logsumexp(-1));
-  logprobs.copy_(logits.gather(-1, target.unsqueeze(-1)).squeeze(-1) - normalizer);
-  entropy.copy_(normalizer - torch::linalg_vecdot((logits - normalizer.unsqueeze(-1)).exp_(), logits));
+  const auto of_target = [&](const Tensor& x) { return x.gather(-1, target.unsqueeze(-1)).squeeze(-1); };
+  const Tensor all = logits.log_softmax(-1);
+  logprobs.copy_(of_target(all));
+  normalizer.copy_(of_target(logits) - logprobs);
+  entropy.copy_(torch::linalg_vecdot(all.exp(), all).neg_());
 }
 
 // In place, d logprob / dz = onehot(target) - p and d entropy / dz = -p (log p + entropy), each times its gradient.
+// That of the entropy is undefined where it has none.
 void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normalizer, const Tensor& entropy,
                       const Tensor& grad_logprob, const Tensor& grad_entropy) {
   if (HasCpuKernel(logits)) {
@@ -79,8 +82,13 @@ void LogitsToGradient(Tensor logits, const Tensor& target, const Tensor& normali
         kLogitRowsPerTask);
     return;
   }
-  const Tensor p = logits.sub_(normalizer.unsqueeze(-1)).exp();
-  logits.add_(entropy.unsqueeze(-1)).mul_(grad_entropy.unsqueeze(-1)).add_(grad_logprob.unsqueeze(-1)).mul_(p).neg_();
+  logits.sub_(normalizer.unsqueeze(-1));
+  if (grad_entropy.defined()) {
+    const Tensor p = logits.exp(), offset = torch::addcmul(grad_logprob, grad_entropy, entropy);
+    logits.mul_(grad_entropy.neg().unsqueeze(-1)).sub_(offset.unsqueeze(-1)).mul_(p);
+  } else {
+    logits.exp_().mul_(grad_logprob.neg().unsqueeze(-1));
+  }
   logits.scatter_add_(-1, target.unsqueeze(-1), grad_logprob.unsqueeze(-1));
 }
 
@@ -101,6 +109,7 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
       logits = TemperedLogits(chunk(hidden_NC), head_VC, temperature);
       ReadLogits(logits, chunk(target_N), chunk(normalizer_N), chunk(logprobs_N), chunk(entropy_N));
     }
+    context->set_materialize_grads(false);
     context->save_for_backward({hidden_NC, head_VC, target_N, normalizer_N, entropy_N});
     if (for_backward) context->saved_data[kLastLogits] = logits;
     context->saved_data["temperature"] = temperature;
@@ -113,7 +122,9 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
     const Tensor &hidden_NC = saved[0], &head_VC = saved[1], &target_N = saved[2], &normalizer_N = saved[3];
     const Tensor& entropy_N = saved[4];
     const double temperature = context->saved_data["temperature"].toDouble();
-    const Tensor grad_logprobs_N = grads[0].contiguous(), grad_entropy_N = grads[1].contiguous();
+    const bool has_entropy_grad = grads[1].defined() || HasCpuKernel(hidden_NC);
+    const Tensor grad_logprobs_N = OrZeros(grads[0], entropy_N),
+                 grad_entropy_N = has_entropy_grad ? OrZeros(grads[1], entropy_N) : Tensor();
     Tensor grad_hidden = torch::empty_like(hidden_NC), grad_head = torch::zeros_like(head_VC);
     Tensor logits = TakeLastLogits(*context);
     auto chunks = Chunks(hidden_NC.size(0), head_VC.size(0), context->saved_data["limit"].toInt());
@@ -123,7 +134,7 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
       const Tensor hidden = chunk(hidden_NC);
       if (!logits.defined()) logits = TemperedLogits(hidden, head_VC, temperature);
       LogitsToGradient(logits, chunk(target_N), chunk(normalizer_N), chunk(entropy_N), chunk(grad_logprobs_N),
-                       chunk(grad_entropy_N));
+                       has_entropy_grad ? chunk(grad_entropy_N) : Tensor());
       if (temperature != 1.0) logits.div_(temperature);
       const Tensor grad_logits = logits.to(hidden.scalar_type());
       Tensor grad_hidden_chunk = chunk(grad_hidden);
@@ -136,6 +147,10 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
 
  private:
   static constexpr char kLastLogits[] = "last_logits";
+
+  static Tensor OrZeros(const Tensor& grad, const Tensor& like) {
+    return grad.defined() ? grad.contiguous() : torch::zeros_like(like);
+  }
 
   // Undefined the second time, as they become gradients in place: a second backward computes them again.
   static Tensor TakeLastLogits(AutogradContext& context) {

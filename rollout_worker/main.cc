@@ -47,6 +47,7 @@ absl::Status RunWorker(RoleContext& role) {
   torch::set_num_threads(static_cast<int>(config.rollout().threads()));
   MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
   MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(config.model().device()));
+  AllowTf32(config.model().tf32());
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(folder));
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Load(folder));
   MASPO_ASSIGN_OR_RETURN(const std::string model_digest, ModelDigest(folder));

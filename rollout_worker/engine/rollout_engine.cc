@@ -12,8 +12,8 @@ namespace {
 
 using torch::Tensor;
 
-// Logits that exist at a time: large vocabularies are sampled in chunks of rows.
-constexpr int64_t kMaxLogits = int64_t{1} << 23;
+// Logits that exist at a time: large vocabularies are sampled in chunks of rows, for each of which a GPU is waited for.
+constexpr int64_t kMaxLogits = int64_t{1} << 23, kMaxGpuLogits = int64_t{1} << 26;
 
 int64_t BlocksOf(const RolloutEngine::Options& options) {
   return (options.kv_cache_tokens + options.kv_block_tokens - 1) / options.kv_block_tokens;
@@ -136,7 +136,8 @@ DrawnTokens RolloutEngine::Draw(const Tensor& hidden_NC, const std::vector<Sampl
   }
   DrawnTokens drawn;
   const int64_t num_rows = rows.size();
-  const int64_t chunk = std::max<int64_t>(1, kMaxLogits / transformer_.config().vocab_size);
+  const int64_t most = hidden_NC.device().is_cpu() ? kMaxLogits : kMaxGpuLogits;
+  const int64_t chunk = std::max<int64_t>(1, most / transformer_.config().vocab_size);
   for (int64_t begin = 0; begin < num_rows; begin += chunk) {
     const int64_t size = std::min(chunk, num_rows - begin);
     const DrawnTokens part = DrawTokens(transformer_.Logits(hidden_NC.narrow(0, begin, size)),
