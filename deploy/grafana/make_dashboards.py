@@ -176,7 +176,7 @@ SYSTEM = [
         Panel("GPU memory of the process", "bytes", "For tensors now, the most so far, and what is reserved. Far more reserved than the most: "
               "the memory is fragmented.",
               [(f"maspo_gpu_memory_{kind}_bytes{{{PROCESS}}}", f"{{{{name}}}} {kind}") for kind in ("allocated", "peak", "reserved")]),
-        Panel("GPU power", "watt", "Drawn now.", [(f"maspo_gpu_power_watts{{{PROCESS}}}", "{{name}} GPU {{gpu}}")]),
+        Panel("GPU power", "watt", "Drawn now. At the card's limit its clock falls.", [(f"maspo_gpu_power_watts{{{PROCESS}}}", "{{name}} GPU {{gpu}}")]),
         Panel("GPU temperature", "celsius", "Clocks fall when it is too hot.",
               [(f"maspo_gpu_temperature_celsius{{{PROCESS}}}", "{{name}} GPU {{gpu}}")], up_to(80, 87)),
         Panel("GPU clock", "hertz", "Of the multiprocessors. Low under load: throttled by power or heat.",

@@ -244,7 +244,7 @@ TEST(OtlpTraceTest, EveryGroupIsATraceWhoseSpansNameIt) {
     }
   }
   EXPECT_THAT(traces, SizeIs(2));
-  EXPECT_EQ(spans, 12);
+  EXPECT_EQ(spans, 14);
 }
 
 TEST(RowStreamTest, GivesEachRowOnceAndWhole) {
