@@ -11,11 +11,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "collective/device.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
+
+// Groups of different threads note their collectives in one recorder of the process, which takes no lock of its own for
+// the first one of a group.
+absl::Mutex flight_recorder;
 
 std::chrono::milliseconds Milliseconds(absl::Duration duration) { return absl::ToChronoMilliseconds(duration); }
 
@@ -120,7 +125,11 @@ absl::Status Broadcast(c10d::Backend& backend, torch::Tensor tensor, int root) {
     std::vector<torch::Tensor> tensors{std::move(tensor)};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    backend.broadcast(tensors, options)->wait();
+    const auto work = [&] {
+      const absl::MutexLock lock(&flight_recorder);
+      return backend.broadcast(tensors, options);
+    }();
+    work->wait();
   });
 }
 

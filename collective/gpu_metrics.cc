@@ -15,7 +15,8 @@ std::vector<MetricSample> GpuSamples(const GpuUse& use, int gpu) {
     if (!std::isnan(value)) samples.push_back({MetricSample::Kind::kGauge, name, help, value, labels});
   };
   add("maspo_gpu_memory_allocated_bytes", "GPU memory of this process that holds tensors", use.allocated_bytes);
-  add("maspo_gpu_memory_peak_bytes", "The most that maspo_gpu_memory_allocated_bytes has been", use.peak_allocated_bytes);
+  add("maspo_gpu_memory_peak_bytes", "The most that maspo_gpu_memory_allocated_bytes has been",
+      use.peak_allocated_bytes);
   add("maspo_gpu_memory_reserved_bytes", "GPU memory of this process, with what LibTorch keeps for later tensors",
       use.reserved_bytes);
   add("maspo_gpu_memory_used_bytes", "GPU memory that all processes use", use.used_bytes);
