@@ -3,7 +3,7 @@
 #
 #   bin/                    programs
 #   lib/maspo/              every shared library they need but those of the C and C++ runtime
-#   lib/libmaspo_cuda.so    if it was built
+#   lib/libmaspo_cuda.so    if it was built and scripts/setup --gpu brought its libraries
 #   share/maspo/            deploy/configs, examples/quickstart
 #   share/...               completions of bash, zsh and fish where their packages look for them
 set(programs maspo-reward-server maspo-health)
@@ -16,7 +16,7 @@ foreach(program IN LISTS programs)
   target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
 install(TARGETS ${programs} RUNTIME_DEPENDENCY_SET libraries RUNTIME DESTINATION bin)
-if(MASPO_CUDA)
+if(MASPO_CUDA AND EXISTS ${MASPO_WHEELS}/nvidia/cudnn)
   set_target_properties(maspo_cuda PROPERTIES INSTALL_RPATH "$ORIGIN/maspo")
   target_link_options(maspo_cuda PRIVATE -Wl,--disable-new-dtags)
   install(TARGETS maspo_cuda RUNTIME_DEPENDENCY_SET libraries LIBRARY DESTINATION lib)

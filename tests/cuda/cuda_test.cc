@@ -1,5 +1,5 @@
-// What runs on a GPU against the same on the CPU: sampling, log-probabilities, every objective's update, the way of weights
-// to a GPU. Skipped where there is none.
+// What runs on a GPU against the same on the CPU: sampling, log-probabilities, every objective's update, the way of
+// weights to a GPU. Skipped where there is none.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -139,7 +139,7 @@ Update UpdateOn(torch::Device device, const v1::ObjectiveConfig& objective) {
 
 TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
   for (const char* name :
-       {"maspo",  "grpo_clip",  "clip_higher", "dac",  "entropy_reg", "adv_reweighting", "entropy_adv", "bapo", "sapo",
+       {"maspo", "grpo_clip", "clip_higher", "dac", "entropy_reg", "adv_reweighting", "entropy_adv", "bapo", "sapo",
         "sapo_paper", "gspo", "gspo_token", "cispo", "gmpo", "clip_cov", "kl_cov", "gppo", "ce_gppo", "aspo"}) {
     v1::ObjectiveConfig objective;
     objective.set_name(name);
@@ -148,7 +148,8 @@ TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
     const Update cpu = UpdateOn(torch::kCPU, objective), gpu = UpdateOn(gpu_, objective);
     ASSERT_TRUE(cpu.result.applied && gpu.result.applied) << name;
     EXPECT_GT(cpu.result.grad_norm, 0) << name;
-    EXPECT_NEAR(gpu.result.loss, cpu.result.loss, kRelativeTolerance * std::max(1.0, std::abs(cpu.result.loss))) << name;
+    EXPECT_NEAR(gpu.result.loss, cpu.result.loss, kRelativeTolerance * std::max(1.0, std::abs(cpu.result.loss)))
+        << name;
     EXPECT_NEAR(gpu.result.grad_norm, cpu.result.grad_norm, kRelativeTolerance * cpu.result.grad_norm) << name;
     EXPECT_EQ(gpu.result.metrics.tokens, cpu.result.metrics.tokens) << name;
     EXPECT_EQ(gpu.result.metrics.clipped, cpu.result.metrics.clipped) << name;
@@ -163,7 +164,8 @@ TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
 
 TEST_F(CudaTest, WeightsReachAGpuThatTheLearnerSharesThroughMainMemory) {
   const auto weights = ParametersOn(gpu_, /*trainable=*/true);
-  const auto publisher = *WeightPublisher::Create({.transport = torch::kCPU}, [] { return std::vector<std::string>{"a"}; });
+  const auto publisher =
+      *WeightPublisher::Create({.transport = torch::kCPU}, [] { return std::vector<std::string>{"a"}; });
   WeightReceiver receiver({.device = gpu_}, SmallConfig(), publisher.get());
   publisher->Publish(*weights, SmallConfig(), /*policy_version=*/3);
   const auto received = receiver.ReceiveNewer("a", -1, absl::Now() + absl::Seconds(20));

@@ -1,5 +1,5 @@
-// Tokens per second of the rollout engine and of the learner's update on a model of a given shape with random weights; what
-// plain_model.py does with transformers and PyTorch. Prints one line of JSON; bench.sh compares.
+// Tokens per second of the rollout engine and of the learner's update on a model of a given shape with random weights;
+// what plain_model.py does with transformers and PyTorch. Prints one line of JSON; bench.sh compares.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -57,10 +57,9 @@ double FastestSeconds(int64_t rounds, torch::Device device, const Round& round) 
 
 double Rollout(const Flags& flags, const ModelConfig& config, torch::Device device) {
   const int64_t rows = flags.groups * flags.group_size;
-  auto engine = RolloutEngine::Create(
-      config, RandomWeights(config, device, /*trainable=*/false), 0,
-      {.max_running_sequences = static_cast<int>(rows),
-       .kv_cache_tokens = rows * (flags.prompt_tokens + flags.response_tokens + 32)});
+  auto engine = RolloutEngine::Create(config, RandomWeights(config, device, /*trainable=*/false), 0,
+                                      {.max_running_sequences = static_cast<int>(rows),
+                                       .kv_cache_tokens = rows * (flags.prompt_tokens + flags.response_tokens + 32)});
   MASPO_CHECK(engine.ok());
   return FastestSeconds(flags.rounds, device, [&](int64_t round) {
     for (int64_t g = 0; g < flags.groups; ++g) {
@@ -107,8 +106,7 @@ int Main(const Flags& flags) {
   }
   AllowTf32(flags.tf32);
   torch::manual_seed(1);
-  const double seconds =
-      flags.part == "rollout" ? Rollout(flags, *config, *device) : Learn(flags, *config, *device);
+  const double seconds = flags.part == "rollout" ? Rollout(flags, *config, *device) : Learn(flags, *config, *device);
   const double tokens = static_cast<double>(flags.groups * flags.group_size * flags.response_tokens);
   double reserved = 0;
   for (const MetricSample& sample : GpuSamples(*device)) {
