@@ -1,5 +1,5 @@
-# cpack -G DEB: the tree of cmake --install below /usr as one Debian package. It depends on what dpkg-shlibdeps finds the
-# programs to need beyond their own libraries in lib/maspo: the C and C++ runtimes. There are no files in /etc.
+# cpack -G DEB: the tree of cmake --install below /usr as one Debian package. It brings its libraries in lib/maspo but the C
+# and C++ runtimes, on which it depends in the versions that it was built with. There are no files in /etc.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME maspo)
 set(CPACK_PACKAGE_VENDOR maspo)
@@ -15,8 +15,13 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS
-  ${PROJECT_SOURCE_DIR}/third_party/wheels/torch/lib ${PROJECT_SOURCE_DIR}/third_party/wheels/nvidia/cu13/lib)
-set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(runtimes "")
+foreach(runtime libc6 libstdc++6 libgcc-s1)
+  execute_process(COMMAND dpkg-query --show --showformat=\${Version} ${runtime} OUTPUT_VARIABLE version ERROR_QUIET)
+  string(REGEX REPLACE "-.*" "" version "${version}")
+  list(APPEND runtimes "${runtime} (>= ${version})")
+endforeach()
+list(JOIN runtimes ", " CPACK_DEBIAN_PACKAGE_DEPENDS)
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
+set(CPACK_THREADS 0)  # As many as there are cores.
 include(CPack)
