@@ -3,20 +3,22 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "proto/run_config.pb.h"
+#include "absl/time/time.h"
 #include "reward_server/verification/answer_verifier.h"
 #include "reward_server/verifier_options.h"
 #include "reward_server/worker/framed_messages.h"
 
 namespace maspo {
 namespace {
+
+constexpr absl::Duration kGrace = absl::Milliseconds(1);  // The verifier ends by itself at the deadline.
 
 // The address space may grow by `bytes` from here on: libraries are mapped already.
 void LimitAddressSpace(rlim_t bytes) {
@@ -31,18 +33,30 @@ void LimitAddressSpace(rlim_t bytes) {
   setrlimit(RLIMIT_AS, &both);
 }
 
-// A second of CPU time from now on: the supervisor is much faster, but it may be gone.
-void AllowOneMoreSecond() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  rlimit limit{};
-  getrlimit(RLIMIT_CPU, &limit);
-  limit.rlim_cur =
-      std::min<rlim_t>(limit.rlim_max, static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 2);
-  setrlimit(RLIMIT_CPU, &limit);
+// The kernel ends this process by SIGPROF when it has used so much more CPU time; zero: never. It looks once a tick, which
+// is every 4 ms at worst.
+void AllowCpuTime(absl::Duration time) {
+  itimerval timer{};
+  timer.it_value = absl::ToTimeval(time);
+  setitimer(ITIMER_PROF, &timer, nullptr);
 }
 
 }  // namespace
+
+int ServeAnswers(const v1::RewardSection& config,
+                 const std::function<v1::VerifiedAnswer(const v1::VerifyItem&)>& verify) {
+  LimitAddressSpace(static_cast<rlim_t>(config.worker_memory_mib()) << 20);
+  if (!WriteFramed(kWorkerSocket, v1::VerifiedAnswer()).ok()) return 1;  // Ready.
+  const absl::Duration allowed = absl::Milliseconds(config.answer_deadline_ms()) + kGrace;
+  v1::VerifyItem item;
+  while (ReadFramed(kWorkerSocket, item).ok()) {
+    AllowCpuTime(allowed);
+    const v1::VerifiedAnswer answer = verify(item);
+    AllowCpuTime(absl::ZeroDuration());
+    if (!WriteFramed(kWorkerSocket, answer).ok()) break;
+  }
+  return 0;
+}
 
 int WorkerMain() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -51,14 +65,7 @@ int WorkerMain() {
   if (!ReadFramed(kWorkerSocket, config).ok()) return 1;
   const absl::StatusOr<std::unique_ptr<AnswerVerifier>> verifier = AnswerVerifier::Create(VerifierOptionsFrom(config));
   if (!verifier.ok()) return 1;
-  LimitAddressSpace(static_cast<rlim_t>(config.worker_memory_mib()) << 20);
-  if (!WriteFramed(kWorkerSocket, v1::VerifiedAnswer()).ok()) return 1;  // Ready.
-  v1::VerifyItem item;
-  while (ReadFramed(kWorkerSocket, item).ok()) {
-    AllowOneMoreSecond();
-    if (!WriteFramed(kWorkerSocket, (*verifier)->Verify(item)).ok()) break;
-  }
-  return 0;
+  return ServeAnswers(config, [&](const v1::VerifyItem& item) { return (*verifier)->Verify(item); });
 }
 
 }  // namespace maspo

@@ -27,21 +27,19 @@ class WorkerProcess {
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
-  // DeadlineExceeded: it used more CPU time than an answer may, and was killed. Unavailable: it died.
+  // DeadlineExceeded: it used more CPU time than an answer may, which ended it, or seems stuck. Unavailable: it died.
   absl::StatusOr<v1::VerifiedAnswer> Verify(const v1::VerifyItem& item);
 
   pid_t pid() const { return pid_; }
 
  private:
-  WorkerProcess(pid_t pid, int socket, absl::Duration deadline) : pid_(pid), socket_(socket), deadline_(deadline) {}
+  WorkerProcess(pid_t pid, int socket) : pid_(pid), socket_(socket) {}
 
   absl::Status AwaitReady();
-  absl::Status AwaitAnswer();
-  absl::Duration CpuTime() const;
+  int EndedBy() const;  // The signal that ended the process, at the latest now; 0 = it ended by itself.
 
   const pid_t pid_;
   const int socket_;
-  const absl::Duration deadline_;  // CPU time of one answer, by the verifier's own count.
 };
 
 }  // namespace maspo

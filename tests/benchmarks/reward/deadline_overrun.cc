@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
 #include <random>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "reward_server/worker/worker_process.h"
 #include "tests/reward_server/verification/hostile_responses.h"
 #include "tests/support/process_memory.h"
+#include "tests/support/spinning_worker.h"
 
 namespace maspo {
 namespace {
@@ -88,13 +88,12 @@ bool RunHere(const std::vector<v1::VerifyItem>& items, absl::Duration deadline, 
 
 int64_t largest_worker = 0;  // Bytes.
 
-// With a deadline that is much too short the supervisor kills the worker.
 bool RunInWorkers(const std::vector<v1::VerifyItem>& items, absl::Duration deadline, const std::string& name) {
   WorkerProcess::Options options{.program = "/proc/self/exe", .reward = {}};
   options.reward.set_answer_deadline_ms(absl::ToDoubleMilliseconds(deadline));
   Times times(name, deadline);
   std::unique_ptr<WorkerProcess> worker;
-  int killed = 0;
+  int lost = 0;
   for (v1::VerifyItem item : items) {
     for (std::string* text : {item.mutable_gold_answer(), item.mutable_response()}) {  // Messages are UTF-8.
       for (char& c : *text) c = static_cast<unsigned char>(c) < 0x80 ? c : '?';
@@ -112,11 +111,32 @@ bool RunInWorkers(const std::vector<v1::VerifyItem>& items, absl::Duration deadl
       times.Add(TimeOf(clock) - start, item.response());
       continue;
     }
-    ++killed;
+    ++lost;
     worker.reset();
     times.Add(TimeOfChildren() - children - start, item.response());
   }
-  std::printf("%-22s%8d workers lost\n", name.c_str(), killed);
+  std::printf("%-22s%8d workers lost\n", name.c_str(), lost);
+  return times.Report();
+}
+
+// Workers whose verifier does not come back.
+constexpr char kSpins[] = "DEADLINE_OVERRUN_SPINS";
+
+bool RunSpinningWorkers(int count, absl::Duration deadline) {
+  setenv(kSpins, "1", /*overwrite=*/1);
+  WorkerProcess::Options options{.program = "/proc/self/exe", .reward = {}};
+  options.reward.set_answer_deadline_ms(absl::ToDoubleMilliseconds(deadline));
+  Times times("worker, killed", deadline);
+  for (int i = 0; i < count; ++i) {
+    auto worker = WorkerProcess::Start(options).value();
+    clockid_t clock;
+    MASPO_CHECK(clock_getcpuclockid(worker->pid(), &clock) == 0);
+    const absl::Duration start = TimeOf(clock), children = TimeOfChildren();
+    MASPO_CHECK(absl::IsDeadlineExceeded(worker->Verify(MakeItem("1", "1")).status()));
+    worker.reset();
+    times.Add(TimeOfChildren() - children - start, "");
+  }
+  unsetenv(kSpins);
   return times.Report();
 }
 
@@ -125,26 +145,23 @@ bool RunInWorkers(const std::vector<v1::VerifyItem>& items, absl::Duration deadl
 
 int main(int argc, char** argv) {
   using namespace maspo;
-  if (argc == 2 && std::string_view(argv[1]) == kWorkerFlag) return WorkerMain();
+  if (argc == 2 && std::string_view(argv[1]) == kWorkerFlag) {
+    return std::getenv(kSpins) != nullptr ? SpinningWorkerMain() : WorkerMain();
+  }
   std::mt19937_64 random(argc > 2 ? std::atoll(argv[2]) : 1);
   std::vector<v1::VerifyItem> items;
   for (const std::string gold : {"1", "x+1", "\\{1,2,3\\}", "(1,2)\\cup(3,4)"}) {
     for (const Hostile& hostile : HostileResponses()) items.push_back(MakeItem(gold, hostile.response));
   }
-  const size_t num_hostile = items.size();
   for (int i = argc > 1 ? std::atoi(argv[1]) : 20000; i > 0; --i) {
     const size_t pieces = i % 20 == 0 ? 10000 : 100;
     items.push_back(MakeItem(RandomText(random, 20), RandomText(random, pieces) + Boxed(RandomText(random, pieces))));
   }
   const absl::Duration deadline = AnswerVerifier::Options().answer_deadline;
-  // Those that are read quickly: reading a message counts in the times below, and not against its deadline.
-  std::vector<v1::VerifyItem> hostile;
-  std::copy_if(items.begin(), items.begin() + static_cast<ptrdiff_t>(num_hostile), std::back_inserter(hostile),
-               [](const v1::VerifyItem& item) { return item.ByteSizeLong() < (64 << 10); });
   bool in_time = RunHere(items, deadline, "default");
   in_time &= RunHere(items, deadline, "prime_math");
   in_time &= RunInWorkers(items, deadline, "worker");
-  in_time &= RunInWorkers(hostile, absl::Microseconds(10), "worker, killed");
+  in_time &= RunSpinningWorkers(/*count=*/100, deadline);
   std::printf("largest worker        %8lld MiB\n", static_cast<long long>(largest_worker >> 20));
   return in_time ? 0 : 1;
 }

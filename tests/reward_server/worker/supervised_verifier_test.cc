@@ -5,11 +5,13 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "absl/time/clock.h"
 #include "reward_server/worker/worker_process.h"
 #include "tests/reward_server/verification/hostile_responses.h"
 #include "tests/support/process_memory.h"
+#include "tests/support/spinning_worker.h"
 
 // Real worker processes of the real program.
 namespace maspo {
@@ -86,6 +88,19 @@ TEST(WorkerProcessTest, DeathIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable((*worker)->Verify(Item("a", "1", "1")).status()));
 }
 
+// This program is the worker: see main().
+TEST(WorkerProcessTest, AVerifierThatDoesNotComeBackIsEndedAtItsDeadline) {
+  WorkerProcess::Options options{.program = "/proc/self/exe", .reward = {}};
+  options.reward.set_answer_deadline_ms(50);
+  const auto worker = WorkerProcess::Start(options);
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  const absl::Time start = absl::Now();
+  const absl::Status status = (*worker)->Verify(Item("a", "1", "1")).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(50));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(4));  // Long before one that is stuck without using the CPU.
+}
+
 TEST(WorkerProcessTest, StoppedWorkerIsGivenUp) {
   const auto worker = WorkerProcess::Start(ProgramOptions());
   ASSERT_TRUE(worker.ok()) << worker.status();
@@ -134,3 +149,9 @@ TEST(SupervisedVerifierTest, LosesOnlyTheAnswerThatKilledItsWorker) {
 
 }  // namespace
 }  // namespace maspo
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == maspo::kWorkerFlag) return maspo::SpinningWorkerMain();
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
