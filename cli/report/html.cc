@@ -1,9 +1,11 @@
 #include "cli/report/html.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "services/base/format.h"
 
 namespace maspo {
 namespace {
@@ -54,7 +56,8 @@ std::string EscapeHtml(std::string_view text) {
 
 std::string NumberIn(const std::map<std::string, double>& row, const std::string& name) {
   const auto value = row.find(name);
-  return value == row.end() ? "" : absl::StrFormat("%.4g", value->second);
+  if (value == row.end()) return "";
+  return std::abs(value->second) >= 1000 ? HumanNumber(value->second) : absl::StrFormat("%.4g", value->second);
 }
 
 std::string TableRow(const std::string& what, const std::vector<std::string>& numbers) {

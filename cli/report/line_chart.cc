@@ -49,10 +49,12 @@ std::string Text(double x, double y, const char* anchor, const std::string& text
 
 std::string Axes(const Scale& scale) {
   std::string svg;
-  for (const double tick : RoundTicks(scale.y.low, scale.y.high)) {
+  const std::vector<double> ticks = RoundTicks(scale.y.low, scale.y.high);
+  const std::vector<std::string> labels = TickLabels(ticks);
+  for (size_t i = 0; i < ticks.size(); ++i) {
     absl::StrAppendFormat(&svg, "<line class='grid' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>", kLeft, kWidth - kRight,
-                          scale.Y(tick), scale.Y(tick));
-    absl::StrAppend(&svg, Text(kLeft - 6, scale.Y(tick) + 4, "end", HumanNumber(tick)));
+                          scale.Y(ticks[i]), scale.Y(ticks[i]));
+    absl::StrAppend(&svg, Text(kLeft - 6, scale.Y(ticks[i]) + 4, "end", labels[i]));
   }
   for (const double tick : RoundTicks(scale.x.low, scale.x.high)) {
     absl::StrAppendFormat(&svg, "<line class='grid' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>", scale.X(tick),
@@ -107,6 +109,19 @@ std::vector<double> RoundTicks(double low, double high) {
     ticks.push_back(index * step + 0.0);  // Not -0.
   }
   return ticks;
+}
+
+std::vector<std::string> TickLabels(const std::vector<double>& ticks) {
+  constexpr int kMostDigits = 6;
+  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : 1;
+  const int digits = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
+  std::vector<std::string> labels;
+  for (const double tick : ticks) {
+    labels.push_back(tick == 0              ? "0"
+                     : digits > kMostDigits ? absl::StrFormat("%.3g", tick)
+                                            : absl::StrFormat("%.*f", digits, tick));
+  }
+  return labels;
 }
 
 std::string LineChart(const std::string& title, const std::string& unit, const std::vector<ChartSeries>& series) {

@@ -24,4 +24,7 @@ std::string LineChart(const std::string& title, const std::string& unit, const s
 // Round numbers that divide [low, high] into at most seven parts, the first at or above low.
 std::vector<double> RoundTicks(double low, double high);
 
+// The fewest digits that tell the ticks apart, the same number for all of them; "0" stays "0".
+std::vector<std::string> TickLabels(const std::vector<double>& ticks);
+
 }  // namespace maspo

@@ -33,8 +33,8 @@ void LimitAddressSpace(rlim_t bytes) {
   setrlimit(RLIMIT_AS, &both);
 }
 
-// The kernel ends this process by SIGPROF when it has used so much more CPU time; zero: never. It looks once a tick, which
-// is every 4 ms at worst.
+// The kernel ends this process by SIGPROF when it has used so much more CPU time; zero: never. It looks once a tick,
+// which is every 4 ms at worst.
 void AllowCpuTime(absl::Duration time) {
   itimerval timer{};
   timer.it_value = absl::ToTimeval(time);

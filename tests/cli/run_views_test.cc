@@ -70,6 +70,13 @@ TEST(LineChartTest, TicksAreRoundAndInside) {
   EXPECT_THAT(RoundTicks(0.021, 0.024), SizeIs(testing::AllOf(testing::Ge(3), testing::Le(7))));
 }
 
+TEST(LineChartTest, LabelsTellTicksApart) {
+  EXPECT_THAT(TickLabels({-0.5, 0, 0.5}), ElementsAre("-0.5", "0", "0.5"));
+  EXPECT_THAT(TickLabels({0.99996, 0.99998, 1}), ElementsAre("0.99996", "0.99998", "1.00000"));
+  EXPECT_THAT(TickLabels({20000, 40000}), ElementsAre("20000", "40000"));
+  EXPECT_THAT(TickLabels({1e-9, 2e-9}), ElementsAre("1e-09", "2e-09"));
+}
+
 TEST(LineChartTest, LeavesOutWhatIsNotFinite) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(LineChart("t", "u", {{"a", {{1, nan}}}}), "");
