@@ -1,7 +1,8 @@
 """The overlay dev-cpu for real, as far as this is possible without a cluster: its pods by `podman play kube`.
 
-  .venv-kubernetes/bin/python play_kube_test.py        needs podman, root, the images maspo-*:MASPO_TAG in docker (make
-                                                       docker), and the environment that make test-kubernetes makes
+  .venv-kubernetes/bin/python play_kube_test.py        needs root, podman, catatonit, netavark, aardvark-dns, the images
+                                                       maspo-*:MASPO_TAG in docker (make docker), and the environment that
+                                                       make test-kubernetes makes
 
 What podman does not know is translated: the pods that StatefulSet and Deployments would make, the variables of their
 arguments, ports, probes, emptyDir volumes, and the learner's name in the service. The rest, and the run's configuration, is what a cluster gets.
@@ -10,6 +11,8 @@ arguments, ports, probes, emptyDir volumes, and the learner's name in the servic
 import json
 import os
 import pathlib
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,9 +80,22 @@ def playable():
     return text.replace("learner-0.learner:", "learner-0:")
 
 
+def containers_conf():
+    """What podman needs in a container or a small virtual machine itself: limits below its own, as its defaults are refused
+    where nobody may raise them; runc where it is, as crun wants cgroups of version 2 alone; and names of pods in DNS."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    engine = '[engine]\nruntime = "runc"\n' if shutil.which("runc") else ""
+    return f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc=4096:4096"]\n{engine}[network]\nnetwork_backend = "netavark"\n'
+
+
 class PlayKubeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        conf = tempfile.NamedTemporaryFile("w", suffix=".conf")
+        cls.addClassCleanup(conf.close)
+        conf.write(containers_conf())
+        conf.flush()
+        os.environ["CONTAINERS_CONF"] = conf.name
         for image in IMAGES:
             with subprocess.Popen(["docker", "save", f"maspo-{image}:{TAG}"], stdout=subprocess.PIPE) as save:
                 run("podman", "load", stdin=save.stdout)
