@@ -13,7 +13,7 @@ inline constexpr int kWorkerSocket = 3;
 
 // main() of a worker: reads its configuration (a RewardSection), says that it is ready by an empty answer, then reads
 // items and answers each. Ends when the socket closes, and is ended by its limits: address space, and by SIGPROF when
-// an answer takes more CPU time than its deadline and a little.
+// an answer takes more CPU time than its deadline.
 int WorkerMain();
 
 // What follows the configuration, with another verifier.
