@@ -31,11 +31,14 @@ absl::Duration RetryPolicy::Backoff(int attempt) const {
 
 absl::Status CallWithRetry(const RetryPolicy& policy, absl::Time deadline, const StopSignal& stop,
                            absl::FunctionRef<absl::Status()> attempt) {
+  absl::Status error;
   for (int n = 1;; ++n) {
     const absl::Status status = attempt();
-    if (status.ok() || !policy.Retries(status.code()) || n == policy.max_attempts) return status;
+    if (status.ok()) return status;
+    if (error.ok() || !absl::IsDeadlineExceeded(status)) error = status;
+    if (!policy.Retries(status.code()) || n == policy.max_attempts) return error;
     const absl::Time again = absl::Now() + policy.Backoff(n);
-    if (again >= deadline) return status;
+    if (again >= deadline) return error;
     if (stop.WaitUntil(again)) return absl::CancelledError("stopped while waiting to try again");
   }
 }

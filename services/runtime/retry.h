@@ -27,8 +27,8 @@ struct RetryPolicy {
 };
 
 // Calls `attempt` until it succeeds, fails with a code that is not retried or max_attempts times, or the next attempt
-// would come after the deadline: then its last error is returned. Cancelled: a stop was requested while waiting between
-// attempts.
+// would come after the deadline: then its last error is returned, but that of an earlier attempt if the last one was
+// cut off at its deadline, which says less. Cancelled: a stop was requested while waiting between attempts.
 absl::Status CallWithRetry(const RetryPolicy& policy, absl::Time deadline, const StopSignal& stop,
                            absl::FunctionRef<absl::Status()> attempt);
 

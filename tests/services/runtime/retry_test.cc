@@ -71,6 +71,18 @@ TEST_F(CallWithRetryTest, DeadlineReturnsTheLastErrorWithoutWaitingForIt) {
   EXPECT_LT(absl::Now() - start, absl::Seconds(30));
 }
 
+// How a call ends whose last attempt is under way when time is up.
+TEST_F(CallWithRetryTest, AnAttemptThatWasCutOffDoesNotHideTheErrorBefore) {
+  const absl::Status full = absl::ResourceExhaustedError("full"), cut_off = absl::DeadlineExceededError("");
+  policy_.max_attempts = 3;
+  policy_.codes = {absl::StatusCode::kResourceExhausted, absl::StatusCode::kDeadlineExceeded};
+  EXPECT_EQ(Call({cut_off, full, cut_off}), full);
+  EXPECT_EQ(Call({cut_off, cut_off, cut_off}), cut_off);
+  policy_.codes = {absl::StatusCode::kResourceExhausted};
+  EXPECT_EQ(Call({full, cut_off}), full);
+  EXPECT_EQ(Call({full, absl::InvalidArgumentError("bad")}), absl::InvalidArgumentError("bad"));
+}
+
 TEST_F(CallWithRetryTest, StopEndsTheWaitBetweenAttempts) {
   policy_.first_backoff = policy_.max_backoff = absl::Hours(1);
   std::thread stopper([this] {
