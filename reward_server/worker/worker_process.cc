@@ -8,6 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -21,8 +24,20 @@ extern char** environ;
 namespace maspo {
 namespace {
 
-constexpr absl::Duration kLongest = absl::Seconds(5);  // Of any time: CPU time is limited by the worker itself.
+constexpr absl::Duration kIdle = absl::Seconds(5);  // That a worker may do nothing; its CPU time it limits itself.
 constexpr absl::Duration kLongestStart = absl::Seconds(20);
+
+// A message has come, or the other end is gone.
+bool BecomesReadable(int socket, absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  pollfd polled{socket, POLLIN, 0};
+  int ready = -1;
+  do {
+    const absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
+    ready = poll(&polled, 1, static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, INT_MAX)));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
 
 absl::StatusOr<pid_t> Spawn(const std::string& program, int child_socket) {
   posix_spawn_file_actions_t actions;
@@ -54,7 +69,8 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const Option
     close(sockets[0]);
     return pid.status();
   }
-  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(*pid, sockets[0]));
+  const absl::Duration longest = absl::Milliseconds(options.reward.answer_deadline_ms()) + kIdle;
+  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(*pid, sockets[0], longest));
   MASPO_RETURN_IF_ERROR(WriteFramed(worker->socket_, options.reward));
   MASPO_RETURN_IF_ERROR(worker->AwaitReady());
   return worker;
@@ -68,10 +84,7 @@ WorkerProcess::~WorkerProcess() {
 
 absl::StatusOr<v1::VerifiedAnswer> WorkerProcess::Verify(const v1::VerifyItem& item) {
   MASPO_RETURN_IF_ERROR(WriteFramed(socket_, item));
-  pollfd came{socket_, POLLIN, 0};  // An answer, or the end of the process.
-  if (poll(&came, 1, static_cast<int>(absl::ToInt64Milliseconds(kLongest))) <= 0) {
-    return absl::DeadlineExceededError("the worker is stuck");
-  }
+  if (!BecomesReadable(socket_, longest_)) return absl::DeadlineExceededError("the worker is stuck");
   v1::VerifiedAnswer answer;
   const absl::Status read = ReadFramed(socket_, answer);
   if (!read.ok() && EndedBy() == SIGPROF) return absl::DeadlineExceededError("the worker took too long");
@@ -81,10 +94,7 @@ absl::StatusOr<v1::VerifiedAnswer> WorkerProcess::Verify(const v1::VerifyItem& i
 
 // What the process takes to start is not the time of its first answer.
 absl::Status WorkerProcess::AwaitReady() {
-  pollfd ready{socket_, POLLIN, 0};
-  if (poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(kLongestStart))) <= 0) {
-    return absl::UnavailableError("the worker does not start");
-  }
+  if (!BecomesReadable(socket_, kLongestStart)) return absl::UnavailableError("the worker does not start");
   v1::VerifiedAnswer nothing;
   return ReadFramed(socket_, nothing);
 }
@@ -92,7 +102,8 @@ absl::Status WorkerProcess::AwaitReady() {
 int WorkerProcess::EndedBy() const {
   kill(pid_, SIGKILL);  // Changes nothing for a process that is ending already.
   siginfo_t end{};
-  waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT);
+  while (waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
   return end.si_code == CLD_EXITED ? 0 : end.si_status;
 }
 

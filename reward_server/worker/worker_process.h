@@ -33,13 +33,14 @@ class WorkerProcess {
   pid_t pid() const { return pid_; }
 
  private:
-  WorkerProcess(pid_t pid, int socket) : pid_(pid), socket_(socket) {}
+  WorkerProcess(pid_t pid, int socket, absl::Duration longest) : pid_(pid), socket_(socket), longest_(longest) {}
 
   absl::Status AwaitReady();
   int EndedBy() const;  // The signal that ended the process, at the latest now; 0 = it ended by itself.
 
   const pid_t pid_;
   const int socket_;
+  const absl::Duration longest_;  // Of one answer, whatever the worker does.
 };
 
 }  // namespace maspo
