@@ -1,6 +1,6 @@
 # maspo_library(NAME SOURCES... [DEPS targets...] [TORCH])      a static library of one folder
 # maspo_binary(NAME SOURCES... [DEPS targets...] [TORCH])       a program in build/bin
-# maspo_test(NAME SOURCES... [DEPS targets...] [TORCH] [LABEL unit|service|parity|e2e])
+# maspo_test(NAME SOURCES... [DEPS targets...] [TORCH] [LABEL unit|service|parity|e2e|gpu])
 #
 # TORCH adds LibTorch and its precompiled header (compiled once, shared by every such target).
 function(_maspo_configure name)
@@ -43,6 +43,10 @@ function(maspo_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300
     ENVIRONMENT "MASPO_SOURCE_DIR=${PROJECT_SOURCE_DIR};MASPO_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  if(arg_LABEL STREQUAL "gpu")  # What LoadDevice() says where none can be used.
+    set_tests_properties(${name} PROPERTIES
+      SKIP_REGULAR_EXPRESSION "no NVIDIA driver|is not built|cannot be opened|reports 0 GPUs")
+  endif()
 endfunction()
 
 if(MASPO_TORCH)

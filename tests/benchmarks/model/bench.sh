@@ -18,11 +18,11 @@ compare() {
   IFS=: read -r groups size prompt response <<<"$2"
   local flags=("$part" --model "$here/$shape" --device "$device" --groups "$groups" --group-size "$size"
     --prompt-tokens "$prompt" --response-tokens "$response" --rounds "${ROUNDS:-2}" --micro-batch-tokens "${MICRO_BATCH_TOKENS:-16384}")
-  if [ "${TF32:-0}" = 1 ]; then flags+=(--tf32); fi
-  local plain ours
+  local plain ours name=$shape
+  if [ "${TF32:-0}" = 1 ]; then flags+=(--tf32) name+=" tf32"; fi
   ours=$("$bin/model_bench" "${flags[@]}")
   plain=$("$python" "$here/plain_model.py" "${flags[@]}" 2>/dev/null)
-  "$python" "$here/compare.py" "$shape${TF32:+ tf32}, $part, $groups x $size responses of $response tokens" "$plain" "$ours"
+  "$python" "$here/compare.py" "$name, $part, $groups x $size responses of $response tokens" "$plain" "$ours"
 }
 
 for sizes in ${ROLLOUTS:-2:8:32:128}; do compare rollout "$sizes"; done

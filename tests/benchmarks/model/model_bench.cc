@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "collective/device.h"
-#include "collective/gpu_metrics.h"
 #include "learner/update/policy_update.h"
 #include "rollout_worker/engine/rollout_engine.h"
 #include "services/base/status_macros.h"
@@ -108,10 +107,7 @@ int Main(const Flags& flags) {
   torch::manual_seed(1);
   const double seconds = flags.part == "rollout" ? Rollout(flags, *config, *device) : Learn(flags, *config, *device);
   const double tokens = static_cast<double>(flags.groups * flags.group_size * flags.response_tokens);
-  double reserved = 0;
-  for (const MetricSample& sample : GpuSamples(*device)) {
-    if (sample.name == "maspo_gpu_memory_reserved_bytes") reserved = sample.value;
-  }
+  const double reserved = device->is_cpu() ? 0 : LoadedCudaLibrary()->gpu_use(device->index()).reserved_bytes;
   std::printf("{\"seconds\": %.4f, \"tokens_per_second\": %.1f, \"reserved_bytes\": %.0f}\n", seconds, tokens / seconds,
               reserved);
   return 0;
