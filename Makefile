@@ -1,5 +1,5 @@
 # The doors by name; each is a script.   make help
-.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-model bench-reward bench-server bench-objectives fuzz figures
+.PHONY: help setup build test quickstart quickstart-model bench bench-trl bench-logprobs bench-model bench-reward bench-server bench-front bench-objectives fuzz figures
 .PHONY: deb test-deb screenshots docker test-compose test-kubernetes install dist generated build-cuda lint format asan tsan clean
 
 help:              ## this list
@@ -49,6 +49,10 @@ bench-server:      ## requests a second of a reward server over gRPC, with and w
 fuzz:              ## the reward server's extraction, parser, comparison and prime_math, 60 seconds each
 	@scripts/fuzz
 
+bench-front:       ## what the learner costs while 250 workers wait, and while they hand in groups; needs no model
+	@scripts/build front_bench
+	@build/bin/front_bench
+
 bench-objectives:  ## train the quick start with several objectives and seeds, and compare (hours)
 	@scripts/build maspo maspo-learner maspo-rollout-worker maspo-reward-server
 	@tests/benchmarks/objectives/bench.sh
@@ -88,13 +92,13 @@ generated:         ## write again what is made from something else: dashboards, 
 build-cuda:        ## the CUDA backend, build/lib/libmaspo_cuda.so; needs no GPU
 	@scripts/build-cuda
 
-lint:              ## clang-format and clang-tidy; FILES="a.cc b.cc" for some, LINT_ALL=1 with those that use LibTorch
+lint:              ## clang-format, Clang's warnings and clang-tidy; FILES="a.cc b.cc" for some
 	@scripts/lint $(FILES)
 
 format:            ## clang-format in place
 	@scripts/format
 
-asan:              ## the parts without LibTorch under address and undefined-behaviour sanitizers
+asan:              ## the tests under address and undefined-behaviour sanitizers
 	@scripts/sanitize asan
 
 tsan:              ## the same under the thread sanitizer

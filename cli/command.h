@@ -14,7 +14,13 @@ namespace maspo {
 // command, parsing sets `run` to its body. A failing body's message is one sentence: what, where, what to do.
 using CommandBody = std::function<absl::Status()>;
 
+// For a command that ran itself in other processes, which have said why they ended: the program ends with their exit
+// code and says nothing. Does not return unless it is 0.
+absl::Status ExitedWith(int exit_code);
+
+void AddPlanCommand(CLI::App& maspo, CommandBody& run);
 void AddTrainCommand(CLI::App& maspo, CommandBody& run);
+void AddLearnCommand(CLI::App& maspo, CommandBody& run);
 void AddSftCommand(CLI::App& maspo, CommandBody& run);
 void AddGenerateCommand(CLI::App& maspo, CommandBody& run);
 void AddScoreCommand(CLI::App& maspo, CommandBody& run);

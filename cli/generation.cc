@@ -7,11 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
+#include "cli/dtype_flag.h"
 #include "collective/device.h"
 #include "model/hugging_face.h"
 #include "services/base/progress.h"
+#include "services/base/sampling_check.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -21,10 +23,12 @@ void AddGenerationFlags(CLI::App& app, GenerationFlags& flags) {
   app.add_option("--temperature", flags.temperature, "0 = greedy")->capture_default_str();
   app.add_option("--top-p", flags.top_p, "Probability mass to sample from; 1 = all")->capture_default_str();
   app.add_option("--top-k", flags.top_k, "Number of tokens to sample from; 0 = all")->capture_default_str();
-  app.add_option("--max-new-tokens", flags.max_new_tokens, "Per response, the stop token included")
+  app.add_option("--max-new-tokens", flags.max_new_tokens,
+                 "Per response, the stop token included; a response also ends where the model's positions do")
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "Of the random streams")->capture_default_str();
   app.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
+  AddDtypeFlag(app, flags.dtype);
   app.add_option("--threads", flags.threads, "Intra-op threads")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--max-running", flags.max_running, "Sequences decoded at a time")
       ->capture_default_str()
@@ -42,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Generation>> Generation::Prepare(const Generation
   sampling.set_top_k(flags.top_k);
   sampling.set_max_new_tokens(flags.max_new_tokens);
   for (const int64_t id : tokenizer->stop_token_ids()) sampling.add_stop_token_ids(static_cast<uint32_t>(id));
-  MASPO_RETURN_IF_ERROR(CheckSampling(sampling, config));
+  MASPO_RETURN_IF_ERROR(CheckSampling(sampling, config.vocab_size));
   return std::unique_ptr<Generation>(
       new Generation(flags, device, std::move(config), std::move(tokenizer), std::move(sampling)));
 }
@@ -78,7 +82,7 @@ int64_t Generation::CacheTokens() const {
 
 absl::Status Generation::Run(const std::string& what, const OnResponse& on_response) {
   MASPO_ASSIGN_OR_RETURN(std::shared_ptr<ParameterSet> parameters,
-                         LoadWeights(flags_.model, config_, device_, torch::kFloat32, /*trainable=*/false));
+                         LoadWeights(flags_.model, config_, device_, flags_.dtype));
   RolloutEngine::Options options;
   options.max_running_sequences = flags_.max_running;
   options.kv_cache_tokens = CacheTokens();
@@ -87,7 +91,7 @@ absl::Status Generation::Run(const std::string& what, const OnResponse& on_respo
   for (const GenerationRequest& request : requests_) MASPO_RETURN_IF_ERROR(engine->Submit(request));
 
   Progress progress(what, "responses", static_cast<double>(requests_.size()) * flags_.samples);
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   uint64_t finished = 0;
   while (engine->HasWork()) {
     for (GeneratedResponse& response : engine->Step()) {
@@ -97,7 +101,7 @@ absl::Status Generation::Run(const std::string& what, const OnResponse& on_respo
       ++finished;
     }
     const double rate =
-        static_cast<double>(engine->stats().response_tokens) / absl::ToDoubleSeconds(absl::Now() - start);
+        static_cast<double>(engine->stats().response_tokens) / absl::ToDoubleSeconds(SteadyNow() - start);
     progress.Update(static_cast<double>(finished), absl::StrFormat("%.0f tokens/s", rate));
   }
   MASPO_CHECK(finished == requests_.size() * flags_.samples);

@@ -21,6 +21,7 @@ namespace maspo {
 // The flags of commands that sample from a model folder.
 struct GenerationFlags {
   std::string model, device = "cpu";
+  torch::Dtype dtype = torch::kFloat32;
   uint32_t samples = 1, top_k = 0, max_new_tokens = 1024;
   float temperature = 1, top_p = 1;
   uint64_t seed = 0;

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "cli/command.h"
+#include "cli/dtype_flag.h"
 #include "collective/device.h"
 #include "model/hugging_face.h"
 #include "model/logprobs.h"
@@ -14,12 +14,14 @@
 #include "services/base/jsonl.h"
 #include "services/base/progress.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
 
 struct ScoreFlags {
   std::string model, input, output, device = "cpu";
+  torch::Dtype dtype = torch::kFloat32;
   int threads = 1;
   int64_t batch_tokens = 8192;
 };
@@ -82,7 +84,7 @@ void WriteScores(const Transformer& model, const std::vector<Sequence>& batch, s
 absl::Status ScoreAll(const Transformer& model, const ScoreFlags& flags, int64_t num_sequences, std::ostream& out) {
   MASPO_ASSIGN_OR_RETURN(JsonlReader reader, JsonlReader::Open(flags.input));
   Progress progress("score", "sequences", static_cast<double>(num_sequences));
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   int64_t done = 0, done_tokens = 0, waiting_tokens = 0;
   std::vector<Sequence> batch;
   const auto flush = [&] {
@@ -90,7 +92,7 @@ absl::Status ScoreAll(const Transformer& model, const ScoreFlags& flags, int64_t
     WriteScores(model, batch, out);
     done += batch.size();
     done_tokens += waiting_tokens;
-    progress.Update(done, absl::StrFormat("%.0f tokens/s", done_tokens / absl::ToDoubleSeconds(absl::Now() - start)));
+    progress.Update(done, absl::StrFormat("%.0f tokens/s", done_tokens / absl::ToDoubleSeconds(SteadyNow() - start)));
     batch.clear();
     waiting_tokens = 0;
   };
@@ -111,8 +113,7 @@ absl::Status RunScore(const ScoreFlags& flags) {
   MASPO_ASSIGN_OR_RETURN(const torch::Device device, LoadDevice(flags.device));
   MASPO_ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(const int64_t num_sequences, CheckInput(flags.input, config.vocab_size));
-  MASPO_ASSIGN_OR_RETURN(auto parameters,
-                         LoadWeights(flags.model, config, device, torch::kFloat32, /*trainable=*/false));
+  MASPO_ASSIGN_OR_RETURN(auto parameters, LoadWeights(flags.model, config, device, flags.dtype));
   MASPO_ASSIGN_OR_RETURN(AtomicFile output, AtomicFile::Create(flags.output));
   const Transformer model(config, std::move(parameters));
   MASPO_RETURN_IF_ERROR(ScoreAll(model, flags, num_sequences, output.stream()));
@@ -129,6 +130,7 @@ void AddScoreCommand(CLI::App& maspo, CommandBody& run) {
   app->add_option("--output", flags->output, "JSON Lines to write: {id, logprobs}, of each token given those before it")
       ->required();
   app->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
+  AddDtypeFlag(*app, flags->dtype);
   app->add_option("--threads", flags->threads, "CPU threads")->capture_default_str()->check(CLI::Range(1, 1024));
   app->add_option("--batch-tokens", flags->batch_tokens, "Tokens of one forward")
       ->capture_default_str()

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "cli/command.h"
 #include "collective/device.h"
 #include "learner/objectives/negative_log_likelihood.h"
@@ -17,7 +16,9 @@
 #include "model/initialization.h"
 #include "model/tokenizer.h"
 #include "services/base/progress.h"
+#include "services/base/spelling.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -31,7 +32,7 @@ struct SftFlags {
   int threads = 1;
   double learning_rate = 1e-5, beta1 = 0.9, beta2 = 0.95, weight_decay = 0.0, max_grad_norm = 1.0, final_ratio = 0.0;
   uint64_t warmup_steps = 0;
-  std::string schedule = "cosine";
+  std::string schedule = Spelling(v1::SCHEDULE_COSINE);
 };
 
 v1::OptimizerConfig OptimizerOf(const SftFlags& flags) {
@@ -42,16 +43,15 @@ v1::OptimizerConfig OptimizerOf(const SftFlags& flags) {
   config.set_weight_decay(flags.weight_decay);
   config.set_max_grad_norm(flags.max_grad_norm);
   config.set_warmup_steps(flags.warmup_steps);
-  config.set_schedule(flags.schedule);
+  config.set_schedule(*FromSpelling<v1::Schedule>(flags.schedule));  // One of them: the flag is checked.
   config.set_final_learning_rate_ratio(flags.final_ratio);
   return config;
 }
 
 absl::StatusOr<std::shared_ptr<ParameterSet>> StartingWeights(const SftFlags& flags, const ModelConfig& config,
                                                               torch::Device device) {
-  if (!flags.init_random) return LoadWeights(flags.model, config, device, torch::kFloat32, /*trainable=*/true);
-  std::shared_ptr<ParameterSet> parameters =
-      ParameterSet::Allocate(config, device, torch::kFloat32, /*trainable=*/true);
+  if (!flags.init_random) return LoadWeights(flags.model, config, device, torch::kFloat32);
+  std::shared_ptr<ParameterSet> parameters = ParameterSet::Allocate(config, device, torch::kFloat32);
   InitializeRandomly(*parameters, config, flags.seed);
   return parameters;
 }
@@ -84,16 +84,17 @@ absl::Status RunSft(const SftFlags& flags) {
   const int64_t steps_per_epoch = (static_cast<int64_t>(data.size()) + flags.batch_size - 1) / flags.batch_size;
   options.steps = flags.steps > 0 ? flags.steps : flags.epochs * steps_per_epoch;
   const v1::OptimizerConfig optimizer_config = OptimizerOf(flags);
-  MASPO_ASSIGN_OR_RETURN(const LearningRateSchedule schedule,
-                         LearningRateSchedule::Create(optimizer_config, options.steps));
+  const LearningRateSchedule schedule(optimizer_config, options.steps);
 
-  Transformer policy(config, parameters);
-  AdamW optimizer(parameters, optimizer_config);
-  PolicyUpdate update({.micro_batch_tokens = flags.micro_batch_tokens}, &policy, &optimizer,
+  const std::unique_ptr<Ranks> ranks = Ranks::Alone(device);
+  MASPO_ASSIGN_OR_RETURN(ShardedParameters shards, ShardedParameters::Of({.device = device}, config, *parameters));
+  ShardedPolicy policy({}, config, &shards, ranks.get());
+  AdamW optimizer(optimizer_config, &shards, ranks.get());
+  PolicyUpdate update({.micro_batch_tokens = flags.micro_batch_tokens, .min_micro_batches = 1}, &policy, &optimizer,
                       std::make_unique<NegativeLogLikelihood>());
   SupervisedTrainer trainer(options, &update, schedule);
   Progress progress("sft", "steps", static_cast<double>(options.steps));
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   double tokens = 0;
   MASPO_RETURN_IF_ERROR(trainer.Run(data, [&](const SupervisedTrainer::Report& report) {
     tokens += static_cast<double>(report.tokens);
@@ -103,8 +104,12 @@ absl::Status RunSft(const SftFlags& flags) {
     }
     progress.Update(static_cast<double>(report.step),
                     absl::StrFormat("loss %.4f, gradient norm %.2f, %.0f tokens/s", report.loss, report.grad_norm,
-                                    tokens / absl::ToDoubleSeconds(absl::Now() - start)));
+                                    tokens / absl::ToDoubleSeconds(SteadyNow() - start)));
   }));
+  for (size_t i = 0; i < shards.buckets().size(); ++i) {  // The only rank's shards are whole buckets.
+    torch::Tensor values = parameters->buckets()[i].values;
+    values.copy_(shards.buckets()[i].compute.narrow(0, 0, values.numel()));
+  }
   return SaveModel(flags.output, flags.model, config, *parameters);
 }
 
@@ -131,7 +136,9 @@ void AddSftCommand(CLI::App& maspo, CommandBody& run) {
       ->capture_default_str();
   app->add_option("--learning-rate", flags->learning_rate, "Peak learning rate")->capture_default_str();
   app->add_option("--warmup-steps", flags->warmup_steps, "Steps of linear warm-up")->capture_default_str();
-  app->add_option("--schedule", flags->schedule, "constant, linear or cosine")->capture_default_str();
+  app->add_option("--schedule", flags->schedule, "Of the learning rate after the warm-up")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Spellings<v1::Schedule>()));
   app->add_option("--final-learning-rate-ratio", flags->final_ratio, "Of the peak, reached at the last step")
       ->capture_default_str();
   app->add_option("--beta1", flags->beta1, "AdamW")->capture_default_str();

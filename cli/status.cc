@@ -12,8 +12,8 @@
 #include "cli/train/run_lines.h"
 #include "services/base/format.h"
 #include "services/base/status_macros.h"
+#include "services/config/config_loader.h"
 #include "services/control/control_client.h"
-#include "services/runtime/config_loader.h"
 
 namespace maspo {
 namespace {
@@ -33,6 +33,7 @@ std::string WorkerTable(const v1::RunStatus& status) {
                           now.policy_version(), now.groups_in_flight(), now.running_sequences(),
                           now.waiting_sequences(), 100 * now.kv_utilization(), worker.seconds_since_heartbeat(),
                           now.phase());
+    if (!now.problem().empty()) absl::StrAppend(&table, "  troubled: ", now.problem(), "\n");
   }
   return table;
 }

@@ -8,14 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
+#include "cli/verify/reward_streams.h"
 #include "cli/verify_lines.h"
 #include "reward_server/verification/answer_verifier.h"
 #include "services/base/atomic_file.h"
 #include "services/base/jsonl.h"
 #include "services/base/progress.h"
 #include "services/base/status_macros.h"
-#include "services/reward/reward_streams.h"
-#include "services/runtime/config_loader.h"
+#include "services/config/config_loader.h"
 
 namespace maspo {
 namespace {

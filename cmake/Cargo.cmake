@@ -1,8 +1,9 @@
 # maspo_cargo_library(NAME SOURCES files...)      links the static library of the crate in this folder as NAME
 #
 # Cargo comes from the PATH (rustup, Debian's cargo-web), or from Ubuntu's versioned packages. Cargo.lock pins every
-# crate; what cargo builds lies in the build folder.
+# crate. What cargo builds is the same in every build folder, so that they share it (CMakePresets.json).
 set(MASPO_RUST_VERSION 1.80)
+set(MASPO_CARGO_DIR ${CMAKE_BINARY_DIR}/cargo CACHE PATH "Where cargo builds")
 
 # A compiler that is too old is passed over, so an old cargo package does not hide a newer one.
 function(_maspo_check_cargo result candidate)
@@ -21,10 +22,9 @@ string(REGEX REPLACE "cargo([^/]*)$" "rustc\\1" MASPO_RUSTC ${MASPO_CARGO})
 
 function(maspo_cargo_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
-  set(target_dir ${CMAKE_BINARY_DIR}/cargo)
-  set(library ${target_dir}/release/lib${name}.a)
+  set(library ${MASPO_CARGO_DIR}/release/lib${name}.a)
   add_custom_command(OUTPUT ${library}
-    COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${target_dir} RUSTC=${MASPO_RUSTC}
+    COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${MASPO_CARGO_DIR} RUSTC=${MASPO_RUSTC}
       ${MASPO_CARGO} build --release --locked --jobs 2 --manifest-path ${CMAKE_CURRENT_SOURCE_DIR}/Cargo.toml
     DEPENDS ${arg_SOURCES} Cargo.toml Cargo.lock
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} COMMENT "cargo build ${name}" VERBATIM)

@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "collective/device.h"
+#include "services/base/address.h"
+#include "services/base/descriptor_limit.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -61,7 +63,8 @@ absl::StatusOr<ListeningSocket> Listen(const std::string& host, uint16_t port) {
   freeaddrinfo(found);
   if (!listens) {
     if (fd >= 0) close(fd);
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", host, ":", port, ": ", std::strerror(error)));
+    return NameDescriptorLimit(absl::UnavailableError(
+        absl::StrCat("cannot listen on ", Address{host, port}.ToString(), ": ", std::strerror(error))));
   }
   const uint16_t bound_port = bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
                                                           : reinterpret_cast<const sockaddr_in&>(bound).sin_port;
@@ -70,21 +73,27 @@ absl::StatusOr<ListeningSocket> Listen(const std::string& host, uint16_t port) {
 
 }  // namespace
 
+c10::intrusive_ptr<c10d::Work> StartCollective(const std::function<c10::intrusive_ptr<c10d::Work>()>& start) {
+  const absl::MutexLock lock(&flight_recorder);
+  return start();
+}
+
 absl::Status StatusOf(absl::string_view what, const std::function<void()>& body) {
   try {
     body();
     return absl::OkStatus();
   } catch (const c10::Error& error) {
-    return absl::UnavailableError(absl::StrCat(what, ": ", FirstLine(error.what_without_backtrace())));
+    return NameDescriptorLimit(
+        absl::UnavailableError(absl::StrCat(what, ": ", FirstLine(error.what_without_backtrace()))));
   } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat(what, ": ", FirstLine(error.what())));
+    return NameDescriptorLimit(absl::UnavailableError(absl::StrCat(what, ": ", FirstLine(error.what()))));
   }
 }
 
 absl::StatusOr<c10::intrusive_ptr<c10d::TCPStore>> ServeStore(const std::string& host, uint16_t port) {
   MASPO_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(host, port));
   c10::intrusive_ptr<c10d::TCPStore> store;
-  MASPO_RETURN_IF_ERROR(StatusOf(absl::StrCat("rendezvous store at ", host, ":", socket.port), [&] {
+  MASPO_RETURN_IF_ERROR(StatusOf(absl::StrCat("rendezvous store at ", Address{host, socket.port}.ToString()), [&] {
     store = c10::make_intrusive<c10d::TCPStore>(
         host, c10d::TCPStoreOptions{
                   .port = socket.port, .isServer = true, .waitWorkers = false, .masterListenFd = socket.fd});
@@ -95,7 +104,7 @@ absl::StatusOr<c10::intrusive_ptr<c10d::TCPStore>> ServeStore(const std::string&
 absl::StatusOr<c10::intrusive_ptr<c10d::TCPStore>> ConnectStore(const std::string& host, uint16_t port,
                                                                 absl::Duration timeout) {
   c10::intrusive_ptr<c10d::TCPStore> store;
-  MASPO_RETURN_IF_ERROR(StatusOf(absl::StrCat("rendezvous store at ", host, ":", port), [&] {
+  MASPO_RETURN_IF_ERROR(StatusOf(absl::StrCat("rendezvous store at ", Address{host, port}.ToString()), [&] {
     store = c10::make_intrusive<c10d::TCPStore>(
         host, c10d::TCPStoreOptions{.port = port, .waitWorkers = false, .timeout = Milliseconds(timeout)});
   }));
@@ -125,11 +134,7 @@ absl::Status Broadcast(c10d::Backend& backend, torch::Tensor tensor, int root) {
     std::vector<torch::Tensor> tensors{std::move(tensor)};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    const auto work = [&] {
-      const absl::MutexLock lock(&flight_recorder);
-      return backend.broadcast(tensors, options);
-    }();
-    work->wait();
+    StartCollective([&] { return backend.broadcast(tensors, options); })->wait();
   });
 }
 

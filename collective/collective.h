@@ -45,6 +45,10 @@ absl::StatusOr<c10::intrusive_ptr<c10d::Backend>> MakeBackend(torch::Device devi
 // Sends root's tensor (contiguous) into everybody's tensor of that shape, and waits for it.
 absl::Status Broadcast(c10d::Backend& backend, torch::Tensor tensor, int root);
 
+// Starts a collective: `start` calls a backend and throws as it does. Collectives of groups of different threads are
+// started through this alone.
+c10::intrusive_ptr<c10d::Work> StartCollective(const std::function<c10::intrusive_ptr<c10d::Work>()>& start);
+
 // Runs `body`, which may throw as LibTorch does; what it throws becomes Unavailable "WHAT: first line of the message".
 absl::Status StatusOf(absl::string_view what, const std::function<void()>& body);
 

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "absl/strings/str_cat.h"
-#include "services/reward/verdict_name.h"
+#include <random>
 
 namespace maspo {
 namespace {
-
-using Row = std::map<std::string, double>;
 
 bool HasZeroVariance(const v1::TrajectoryGroup& group) {
   std::vector<double> rewards;
@@ -42,7 +38,9 @@ AdvantageInputs InputsOf(const std::vector<v1::TrajectoryGroup>& groups) {
 TrainingResponse ToResponse(const v1::Trajectory& trajectory, const std::vector<double>& advantages) {
   TrainingResponse response;
   response.token_ids.assign(trajectory.token_ids().begin(), trajectory.token_ids().end());
-  response.behavior_logprobs.assign(trajectory.behavior_logprobs().begin(), trajectory.behavior_logprobs().end());
+  const bool is_restricted = !trajectory.policy_logprobs().empty();
+  const auto& logprobs = is_restricted ? trajectory.policy_logprobs() : trajectory.behavior_logprobs();
+  response.behavior_logprobs.assign(logprobs.begin(), logprobs.end());
   for (size_t t = 0; t < response.token_ids.size(); ++t) {
     response.advantages.push_back(static_cast<float>(advantages[t]));
   }
@@ -62,7 +60,7 @@ class StepSums {
     tokens_ += length;
     longest_ = std::max(longest_, length);
     truncated_ += trajectory.finish_reason() == v1::FINISH_REASON_LENGTH;
-    correct_ += trajectory.verdict() == v1::VERDICT_CORRECT;
+    ++verdicts_[trajectory.verdict()];
     for (const v1::PolicyVersionRun& run : trajectory.version_runs()) {
       const auto lag = static_cast<double>(policy_version_ - run.policy_version());
       staleness_ += lag * run.num_tokens();
@@ -70,48 +68,39 @@ class StepSums {
     }
   }
 
-  void Report(Row& row) const {
+  GroupStatistics Result() const {
     const double mean = reward_ / responses_;
-    row["reward/mean"] = mean;
-    row["reward/std"] = std::sqrt(std::max(0.0, reward_squares_ / responses_ - mean * mean));
-    row["reward/accuracy"] = correct_ / responses_;
-    row["response/count"] = responses_;
-    row["response/tokens"] = tokens_;
-    row["response/length_mean"] = tokens_ / responses_;
-    row["response/length_max"] = longest_;
-    row["response/truncated_fraction"] = truncated_ / responses_;
-    row["rollout/staleness_mean"] = tokens_ > 0 ? staleness_ / tokens_ : 0;
-    row["rollout/staleness_max"] = stalest_;
+    return {.reward_mean = mean,
+            .reward_std = std::sqrt(std::max(0.0, reward_squares_ / responses_ - mean * mean)),
+            .accuracy = verdicts_[v1::VERDICT_CORRECT] / responses_,
+            .verdicts = verdicts_,
+            .responses = responses_,
+            .tokens = tokens_,
+            .length_mean = tokens_ / responses_,
+            .length_max = longest_,
+            .truncated_fraction = truncated_ / responses_,
+            .staleness_mean = tokens_ > 0 ? staleness_ / tokens_ : 0,
+            .staleness_max = stalest_};
   }
 
  private:
   const int64_t policy_version_;
-  double responses_ = 0, reward_ = 0, reward_squares_ = 0, correct_ = 0;
+  double responses_ = 0, reward_ = 0, reward_squares_ = 0;
+  std::array<double, v1::Verdict_ARRAYSIZE> verdicts_{};
   double tokens_ = 0, longest_ = 0, truncated_ = 0, staleness_ = 0, stalest_ = 0;
 };
 
-void ReportVerdicts(const std::vector<v1::TrajectoryGroup>& groups, Row& row) {
-  for (int verdict = v1::VERDICT_CORRECT; verdict <= v1::VERDICT_UNPARSABLE; ++verdict) {
-    row[absl::StrCat("verdict/", VerdictName(static_cast<v1::Verdict>(verdict)))] = 0;
-  }
-  for (const v1::TrajectoryGroup& group : groups) {
-    for (const v1::Trajectory& trajectory : group.trajectories()) {
-      row[absl::StrCat("verdict/", VerdictName(trajectory.verdict()))] += 1;
-    }
-  }
-}
-
 }  // namespace
 
-std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups,
-                                            const AdvantageEstimator& estimator, int64_t policy_version, Row& row) {
+TrainingGroups ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups, const AdvantageEstimator& estimator,
+                                int64_t policy_version) {
   const Advantages estimated = estimator.Compute(InputsOf(groups));
   StepSums sums(policy_version);
-  std::vector<TrainingGroup> training;
+  TrainingGroups training;
   auto advantages = estimated.advantages.begin();
   double zero_variance = 0;
   for (const v1::TrajectoryGroup& group : groups) {
-    TrainingGroup& out = training.emplace_back();
+    TrainingGroup& out = training.groups.emplace_back();
     out.group_id = group.group_id();
     out.prompt.assign(group.prompt_token_ids().begin(), group.prompt_token_ids().end());
     for (const v1::Trajectory& trajectory : group.trajectories()) {
@@ -120,10 +109,26 @@ std::vector<TrainingGroup> ToTrainingGroups(const std::vector<v1::TrajectoryGrou
     }
     zero_variance += HasZeroVariance(group);
   }
-  sums.Report(row);
-  ReportVerdicts(groups, row);
-  row["group/zero_variance_fraction"] = zero_variance / static_cast<double>(groups.size());
+  training.statistics = sums.Result();
+  training.statistics.zero_variance_fraction = zero_variance / static_cast<double>(groups.size());
   return training;
+}
+
+void ShuffleGroups(std::vector<v1::TrajectoryGroup>& groups, uint64_t seed, uint64_t step) {
+  std::seed_seq sequence{seed & 0xffffffffu, seed >> 32, step & 0xffffffffu, step >> 32};
+  std::mt19937_64 random(sequence);
+  for (size_t i = groups.size(); i > 1; --i) groups[i - 1].Swap(&groups[random() % i]);
+}
+
+std::optional<BehaviorCorrection::Statistics> SettleOldLogprobs(bool recomputed, const BehaviorCorrection& correction,
+                                                                std::vector<TrainingGroup>& groups) {
+  if (!recomputed) {
+    for (TrainingGroup& group : groups) {
+      for (TrainingResponse& response : group.responses) response.old_logprobs = response.behavior_logprobs;
+    }
+  }
+  if (correction.is_off()) return std::nullopt;
+  return correction.Apply(absl::MakeSpan(groups));
 }
 
 std::vector<std::string> TakeOutAllOrNoneCorrect(std::vector<v1::TrajectoryGroup>& groups) {

@@ -3,257 +3,288 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "learner/metrics/metric_catalog.h"
 #include "learner/training_groups.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
 
-// Adds the time since the last lap to a row, under the lap's name.
+constexpr absl::Duration kTurn = absl::Milliseconds(500);  // Of a wait, before it looks around.
+
+// Seconds since the lap before.
 class Stopwatch {
  public:
-  explicit Stopwatch(std::map<std::string, double>& row) : row_(row), lap_(absl::Now()), start_(lap_) {}
-  void Lap(const std::string& name) {
-    const absl::Time now = absl::Now();
-    row_[name] += absl::ToDoubleSeconds(now - lap_);
-    lap_ = now;
+  double Lap() {
+    const absl::Time now = SteadyNow();
+    return absl::ToDoubleSeconds(now - std::exchange(lap_, now));
   }
-  double Total() const { return absl::ToDoubleSeconds(absl::Now() - start_); }
+  double Total() const { return absl::ToDoubleSeconds(SteadyNow() - start_); }
 
  private:
-  std::map<std::string, double>& row_;
-  absl::Time lap_;
-  const absl::Time start_;
+  const absl::Time start_ = SteadyNow();
+  absl::Time lap_ = start_;
 };
-
-// The same permutation for the same (seed, step), on every platform and after every restart.
-void ShuffleGroups(std::vector<TrainingGroup>& groups, uint64_t seed, uint64_t step) {
-  std::seed_seq sequence{seed & 0xffffffffu, seed >> 32, step & 0xffffffffu, step >> 32};
-  std::mt19937_64 random(sequence);
-  for (size_t i = groups.size(); i > 1; --i) std::swap(groups[i - 1], groups[random() % i]);
-}
 
 }  // namespace
 
 absl::Status TrainingLoop::Run(RunState state) {
-  parts_.control->SetStep(state.step, static_cast<int64_t>(state.step), {});
-  MASPO_RETURN_IF_ERROR(Publish(static_cast<int64_t>(state.step)));
-  if (state.step == 0) {
-    Values initial;
-    MASPO_RETURN_IF_ERROR(Evaluate(state, initial));
-  }
-
-  Values carried;  // Times of what comes after a row is written: they are part of the next one.
-  while (state.step < options_.total_steps) {
-    Values row = std::move(carried);
-    carried.clear();
-    Stopwatch watch(row);
-    auto groups = AwaitGroups(row);
-    watch.Lap("time/rollout_wait_s");
-    if (absl::IsCancelled(groups.status())) {
-      MASPO_RETURN_IF_ERROR(Checkpoint(state));
-      return absl::CancelledError(absl::StrCat("stopped after step ", state.step, " of ", options_.total_steps,
-                                               "; its checkpoint is written, --resume goes on"));
-    }
-    MASPO_RETURN_IF_ERROR(groups.status());
-    MASPO_RETURN_IF_ERROR(Train(*std::move(groups), state, row));
-    row["time/step_s"] = watch.Total();
-    row["throughput/response_tokens_per_s"] = row["response/tokens"] / row["time/step_s"];
-    if (IsDue(state.step, options_.eval_interval)) MASPO_RETURN_IF_ERROR(Evaluate(state, row));
-    MASPO_RETURN_IF_ERROR(parts_.journal->Record({state.step, row}));
-    parts_.control->SetStep(state.step, static_cast<int64_t>(state.step), row);
-
-    if (IsDue(state.step, options_.checkpoint_interval)) {
-      Stopwatch checkpoint_watch(carried);
-      MASPO_RETURN_IF_ERROR(Checkpoint(state));
-      checkpoint_watch.Lap("time/checkpoint_s");
-    }
-  }
-  if (state.skipped_updates > 0) {
+  state_ = state;
+  saved_step_ = state.step;
+  last_save_ = options_.now();
+  const absl::Status status = RunSteps();
+  if (!status.ok()) return EndEarly(status);
+  if (state_.skipped_updates > 0) {
     return absl::AbortedError(
-        absl::StrCat(state.skipped_updates, " of ", state.planned_updates,
+        absl::StrCat(state_.skipped_updates, " of ", state_.planned_updates,
                      " planned updates were skipped, because "
                      "their loss or gradient was not finite; lower learner.optimizer.learning_rate"));
   }
-  return parts_.ledger->Balance();
+  return parts_.book->Balance();
 }
 
-bool TrainingLoop::IsDue(uint64_t step, uint64_t interval) const {
-  return step == options_.total_steps || (interval > 0 && step % interval == 0);
+absl::Status TrainingLoop::RunSteps() {
+  if (state_.step >= options_.total_steps) {
+    spdlog::info("nothing to do: {} steps were done already, run.steps is {}", state_.step, options_.total_steps);
+  }
+  parts_.control->SetStep(state_.step, static_cast<int64_t>(state_.step), {});
+  MASPO_RETURN_IF_ERROR(Publish());
+  MASPO_RETURN_IF_ERROR(EvaluateIfDue());  // The initial weights, or what a stop cut short.
+
+  while (state_.step < options_.total_steps) {
+    MASPO_RETURN_IF_ERROR(LookAtSave());
+    StepReport report;
+    report.step = state_.step + 1;
+    report.times.checkpoint = std::exchange(last_save_s_, std::nullopt);
+    Stopwatch watch;
+    MASPO_ASSIGN_OR_RETURN(std::vector<v1::TrajectoryGroup> groups, AwaitGroups(report));
+    report.times.rollout_wait = watch.Lap();
+    MASPO_RETURN_IF_ERROR(Train(groups, report));
+    watch.Lap();
+    MASPO_RETURN_IF_ERROR(FinishStep(groups, report));
+    const absl::Status published = parts_.stop->stop_requested() ? absl::OkStatus() : Publish();
+    report.times.publish = watch.Lap();
+    report.times.step = watch.Total();
+    const std::map<std::string, double> row = ValuesOf(report);
+    MASPO_RETURN_IF_ERROR(parts_.journal->Record({state_.step, row}));
+    parts_.control->SetStep(state_.step, static_cast<int64_t>(state_.step), row);
+    MASPO_RETURN_IF_ERROR(published);  // The step is finished all the same.
+    MASPO_RETURN_IF_ERROR(SaveIfDue());
+    MASPO_RETURN_IF_ERROR(EvaluateIfDue());
+  }
+  return AwaitSave();
 }
 
-absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrainingLoop::AwaitGroups(Values& row) {
+absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrainingLoop::AwaitGroups(StepReport& report) {
   std::vector<v1::TrajectoryGroup> step;
-  uint64_t dropped = 0;
-  absl::Time give_up = absl::Now() + options_.stall_timeout;
+  WaitGuard guard = Guard();
+  uint64_t replaced = 0;
   while (step.size() < options_.prompts_per_step) {
-    const uint64_t ready = step.size() + parts_.buffer->stats().waiting;
-    const std::string awaited = absl::StrCat(ready, " of ", options_.prompts_per_step, " groups");
-    parts_.control->SetPhase("rollout", awaited);
-    auto groups =
-        parts_.buffer->TakeStep(options_.prompts_per_step - step.size(), absl::Now() + absl::Milliseconds(500));
-    if (parts_.stop->stop_requested()) return absl::CancelledError("stop requested");
-    if (absl::IsDeadlineExceeded(groups.status())) {
-      if (absl::Now() > give_up) return Stalled(awaited);
-      continue;
-    }
+    const StepSource::Arrivals arrivals = parts_.buffer->arrivals();
+    // Whether dynamic sampling keeps a group is only known when the step takes it.
+    const uint64_t kept = options_.dynamic_sampling ? step.size() : arrivals.groups;
+    MASPO_RETURN_IF_ERROR(guard.Check(
+        {.arrived = arrivals.groups, .kept = kept, .replaced = replaced, .given_up = parts_.book->given_up()},
+        "rollout", absl::StrCat(step.size() + arrivals.waiting, " of ", options_.prompts_per_step, " groups")));
+    auto groups = parts_.buffer->TakeStep(options_.prompts_per_step - step.size(), SteadyNow() + kTurn);
+    if (absl::IsDeadlineExceeded(groups.status())) continue;
     MASPO_RETURN_IF_ERROR(groups.status());
     if (options_.dynamic_sampling) {
       const std::vector<std::string> ids = TakeOutAllOrNoneCorrect(*groups);
-      MASPO_RETURN_IF_ERROR(parts_.leaser->OnDropped(ids, "all_or_none_correct"));
-      dropped += ids.size();
+      MASPO_RETURN_IF_ERROR(parts_.book->Dropped(ids, "all_or_none_correct"));
+      replaced += ids.size();
     }
-    if (!groups->empty()) give_up = absl::Now() + options_.stall_timeout;
     std::move(groups->begin(), groups->end(), std::back_inserter(step));
   }
-  if (options_.dynamic_sampling) row["group/replaced"] = static_cast<double>(dropped);
+  if (options_.dynamic_sampling) report.replaced_groups = replaced;
   return step;
 }
 
-absl::Status TrainingLoop::Stalled(const std::string& awaited) const {
-  std::string message =
-      absl::StrCat("no progress for ", absl::FormatDuration(options_.stall_timeout), ": the learner has ", awaited);
-  const auto status = parts_.control->GetStatus();
-  if (!status.ok() || status->workers().empty()) {
-    absl::StrAppend(&message,
-                    " and no rollout worker is registered; start one with network.learner set to this learner");
-  } else {
-    for (const v1::WorkerSummary& worker : status->workers()) {
-      absl::StrAppend(&message, "; ", worker.worker_name(), " (version ", worker.status().policy_version(), ", ",
-                      worker.status().groups_in_flight(), " groups) is ", worker.status().phase());
-    }
-  }
-  return absl::AbortedError(message);
+// From groups to new weights, which belong to no finished step yet.
+absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup>& taken, StepReport& report) {
+  Stopwatch watch;
+  MASPO_RETURN_IF_ERROR(parts_.journal->RecordSample(report.step, taken.front()));
+  if (options_.shuffle) ShuffleGroups(taken, options_.seed, report.step);
+  MASPO_RETURN_IF_ERROR(parts_.journal->RecordGroups(report.step, taken));
+  auto [groups, statistics] = ToTrainingGroups(taken, *parts_.advantage, static_cast<int64_t>(state_.step));
+  report.groups = statistics;
+  report.queue_depth = parts_.buffer->arrivals().waiting;
+
+  parts_.control->SetPhase("old_logprobs", "");
+  MASPO_RETURN_IF_ERROR(PrepareLogprobs(groups, report));
+  report.times.old_logprobs = watch.Lap();
+
+  parts_.control->SetPhase("update", "");
+  report.learning_rate = parts_.learning_rate->At(static_cast<int64_t>(report.step));
+  MASPO_ASSIGN_OR_RETURN(report.update, Update(groups, report));
+  report.times.update = watch.Lap();
+  last_update_s_ = report.times.update;
+  return absl::OkStatus();
 }
 
 // Old log-probabilities of every token, and what is measured from them.
-void TrainingLoop::PrepareLogprobs(std::vector<TrainingGroup>& groups, Values& row) {
-  const PolicyUpdate::LogprobStatistics logprobs = parts_.update->RecomputeOldLogprobs(groups);
-  row["policy/entropy"] = logprobs.entropy_mean;
-  row["mismatch/logprob_abs_mean"] = logprobs.mismatch_abs_mean;
-  row["mismatch/logprob_abs_max"] = logprobs.mismatch_abs_max;
-  if (!options_.recompute_old_logprobs) {
-    for (TrainingGroup& group : groups) {
-      for (TrainingResponse& response : group.responses) response.old_logprobs = response.behavior_logprobs;
-    }
-  }
-  parts_.update->ComputeReferenceLogprobs(groups);
-  if (options_.behavior_correction.is_off()) return;
-  const BehaviorCorrection::Statistics correction = options_.behavior_correction.Apply(absl::MakeSpan(groups));
-  row["mismatch/correction_mean"] = correction.weight_mean;
-  row["mismatch/truncated_fraction"] = correction.truncated_fraction;
-  row["mismatch/rejected_fraction"] = correction.rejected_fraction;
+absl::Status TrainingLoop::PrepareLogprobs(std::vector<TrainingGroup>& groups, StepReport& report) {
+  MASPO_ASSIGN_OR_RETURN(report.logprobs, parts_.trainer->ComputeLogprobs(groups, parts_.stop));
+  report.correction = SettleOldLogprobs(options_.recompute_old_logprobs, options_.behavior_correction, groups);
+  return absl::OkStatus();
 }
 
-// One optimizer step for each mini-batch, in the order of the groups.
-void TrainingLoop::Update(const std::vector<TrainingGroup>& groups, uint64_t step, RunState& state, Values& row) {
-  const double learning_rate = parts_.learning_rate->At(static_cast<int64_t>(step));
-  PolicyMetrics metrics;
-  double loss_sum = 0, grad_norm_sum = 0, grad_norm_max = 0;
-  int updates = 0;
+// One optimizer step for each mini-batch, in the order of the groups. From the first one on, the trainer's state is no
+// longer that of the last finished step. A stop still finds that one
+//   - on the disk, when a checkpoint of it is there or is being written (or it is the initial one): the updates are
+//   given up;
+//   - in main memory, kept beforehand when the updates will take longer than stop_grace, as the last ones did:
+//   likewise;
+//   - by waiting for the rest of the updates, which then is short: the step is finished.
+absl::StatusOr<UpdateStatistics> TrainingLoop::Update(const std::vector<TrainingGroup>& groups,
+                                                      const StepReport& report) {
+  const bool is_saved = saved_step_ == state_.step || (saving_.valid() && saving_step_ == state_.step);
+  if (!is_saved && absl::Seconds(last_update_s_.value_or(0)) > options_.stop_grace) {
+    MASPO_RETURN_IF_ERROR(parts_.trainer->Keep());
+    can_go_back_ = true;
+  }
+  UpdateStatistics statistics;
   for (size_t first = 0; first < groups.size(); first += options_.mini_batch_groups) {
+    const StopSignal* const stop = is_saved || can_go_back_ || !is_dirty_ ? parts_.stop : nullptr;
     const size_t count = std::min<size_t>(options_.mini_batch_groups, groups.size() - first);
-    const PolicyUpdate::Result result =
-        parts_.update->Apply(absl::MakeConstSpan(groups).subspan(first, count), learning_rate);
-    ++updates;
-    ++state.planned_updates;
+    MASPO_ASSIGN_OR_RETURN(
+        const UpdateResult result,
+        parts_.trainer->Apply(absl::MakeConstSpan(groups).subspan(first, count), report.learning_rate, stop));
+    is_dirty_ |= result.applied;
+    statistics.Add(result);
     if (!result.applied) {
-      ++state.skipped_updates;
       spdlog::error("step {}: the update over groups {} to {} has a loss or gradient that is not finite; it is skipped",
-                    step, groups[first].group_id, groups[first + count - 1].group_id);
-      continue;
+                    report.step, groups[first].group_id, groups[first + count - 1].group_id);
     }
-    metrics.Merge(result.metrics);
-    loss_sum += result.loss;
-    grad_norm_sum += result.grad_norm;
-    grad_norm_max = std::max(grad_norm_max, result.grad_norm);
   }
-  row.merge(metrics.Summary());
-  row["optim/loss"] = loss_sum / updates;
-  row["optim/grad_norm"] = grad_norm_sum / updates;
-  row["optim/grad_norm_max"] = grad_norm_max;
-  row["optim/learning_rate"] = learning_rate;
-  row["optim/updates"] = static_cast<double>(parts_.optimizer->num_updates());
-  row["optim/skipped_updates"] = static_cast<double>(state.skipped_updates);
+  return statistics;
 }
 
-absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup> taken, RunState& state, Values& row) {
-  const auto policy_version = static_cast<int64_t>(state.step);
-  const uint64_t step = state.step + 1;
-  Stopwatch watch(row);
-  std::vector<TrainingGroup> groups = ToTrainingGroups(taken, *parts_.advantage, policy_version, row);
-  row["queue/depth"] = static_cast<double>(parts_.buffer->stats().waiting);
-  MASPO_RETURN_IF_ERROR(parts_.sample_log->Record(step, taken.front()));
-
-  parts_.control->SetPhase("old_logprobs", "");
-  PrepareLogprobs(groups, row);
-  watch.Lap("time/old_logprobs_s");
-
-  parts_.control->SetPhase("update", "");
-  if (options_.shuffle) ShuffleGroups(groups, options_.seed, step);
-  Update(groups, step, state, row);
-  watch.Lap("time/update_s");
-
+// From here on the new state is that of a finished step, and the books say so.
+absl::Status TrainingLoop::FinishStep(const std::vector<v1::TrajectoryGroup>& groups, StepReport& report) {
   parts_.control->SetPhase("publish", "");
   std::vector<std::string> ids;
-  for (const v1::TrajectoryGroup& group : taken) ids.push_back(group.group_id());
-  MASPO_RETURN_IF_ERROR(parts_.leaser->OnTrained(step, ids));
-  MASPO_RETURN_IF_ERROR(parts_.ledger->Sync());
-  MASPO_RETURN_IF_ERROR(parts_.ledger->Balance());
-  state.step = step;
-  const WeightPublisher::Statistics push =
-      parts_.publisher->TakeStatistics();  // Of the version this step was sampled with.
-  row["weights/push_s"] = push.push_seconds_max;
-  row["weights/receivers"] = static_cast<double>(push.acknowledged);
-  row["weights/failed_epochs"] = static_cast<double>(push.failed_epochs);
-  MASPO_RETURN_IF_ERROR(Publish(static_cast<int64_t>(step)));
-  row["policy_version"] = static_cast<double>(step);
-  watch.Lap("time/publish_s");
+  for (const v1::TrajectoryGroup& group : groups) ids.push_back(group.group_id());
+  is_dirty_ = true;  // Once the books have begun to say so, there is no way back to the last step.
+  can_go_back_ = false;
+  MASPO_RETURN_IF_ERROR(parts_.book->Trained(report.step, ids));
+  MASPO_RETURN_IF_ERROR(parts_.book->Sync().status());
+  MASPO_RETURN_IF_ERROR(parts_.book->Balance());
+  state_.step = report.step;
+  state_.planned_updates += static_cast<uint64_t>(report.update.updates);
+  state_.skipped_updates += static_cast<uint64_t>(report.update.skipped);
+  is_dirty_ = false;
+
+  report.total_updates = parts_.trainer->num_updates();
+  report.skipped_updates = state_.skipped_updates;
+  report.push = parts_.publisher->TakeStatistics();  // Of the version this step was sampled with.
   return absl::OkStatus();
 }
 
-absl::Status TrainingLoop::Publish(int64_t policy_version) {
-  parts_.publisher->Publish(parts_.policy->parameters(), parts_.policy->config(), policy_version);
-  parts_.buffer->OnVersion(static_cast<uint64_t>(policy_version));
-  parts_.leaser->OnVersion(static_cast<uint64_t>(policy_version));
+// The last finished step's weights as its version.
+absl::Status TrainingLoop::Publish() {
+  parts_.buffer->OnVersion(state_.step);  // First: a result of this version may come at once.
+  MASPO_RETURN_IF_ERROR(parts_.trainer->Publish(static_cast<int64_t>(state_.step), parts_.publisher));
+  parts_.book->OnVersion(state_.step);
   return absl::OkStatus();
 }
 
-absl::Status TrainingLoop::Evaluate(const RunState& state, Values& row) {
-  if (parts_.evaluator == nullptr) return absl::OkStatus();
-  Stopwatch watch(row);
-  parts_.evaluator->Begin(state.step);
-  const absl::Time give_up = absl::Now() + options_.stall_timeout;
+bool TrainingLoop::IsDue(uint64_t interval) const {
+  return state_.step == options_.total_steps || (interval > 0 && state_.step % interval == 0);
+}
+
+absl::Status TrainingLoop::EvaluateIfDue() {
+  const bool is_due = state_.step == 0 || (state_.step <= options_.total_steps && IsDue(options_.eval_interval));
+  if (parts_.evaluation == nullptr || !is_due || parts_.journal->HasEvaluation(state_.step)) return absl::OkStatus();
+  Stopwatch watch;
+  WaitGuard guard = Guard();
+  parts_.evaluation->Begin(state_.step);
+  const size_t asked_for = parts_.evaluation->missing();
   while (true) {
-    const std::string awaited = absl::StrCat(parts_.evaluator->missing(), " held-out groups");
-    parts_.control->SetPhase("evaluate", awaited);
-    auto scores = parts_.evaluator->Await(absl::Now() + absl::Milliseconds(500));
-    if (parts_.stop->stop_requested())
-      return absl::CancelledError("stopped during an evaluation; --resume goes on from the last checkpoint");
-    if (scores.ok()) {
-      watch.Lap("time/evaluate_s");
-      (*scores)["time/evaluate_s"] = row["time/evaluate_s"];
-      MASPO_RETURN_IF_ERROR(parts_.journal->RecordEvaluation({state.step, *scores}));
-      row.insert(scores->begin(), scores->end());
-      return absl::OkStatus();
-    }
-    if (!absl::IsDeadlineExceeded(scores.status())) return scores.status();
-    if (absl::Now() > give_up) return Stalled(absl::StrCat("been waiting for ", awaited));
+    const size_t missing = parts_.evaluation->missing();
+    MASPO_RETURN_IF_ERROR(guard.Check({.arrived = asked_for - missing, .kept = asked_for - missing}, "evaluate",
+                                      absl::StrCat(asked_for - missing, " of ", asked_for, " held-out groups")));
+    auto report = parts_.evaluation->Await(SteadyNow() + kTurn);
+    if (absl::IsDeadlineExceeded(report.status())) continue;
+    MASPO_RETURN_IF_ERROR(report.status());
+    report->seconds = watch.Total();
+    return parts_.journal->RecordEvaluation({state_.step, ValuesOf(*report)});
   }
 }
 
-absl::Status TrainingLoop::Checkpoint(const RunState& state) {
+absl::Status TrainingLoop::SaveIfDue() {
+  const bool is_due = IsDue(options_.checkpoint_interval) || options_.now() - last_save_ >= options_.checkpoint_period;
+  if (!is_due) return absl::OkStatus();
+  Stopwatch watch;
+  MASPO_RETURN_IF_ERROR(BeginSave());
+  last_save_s_ = watch.Lap();
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::BeginSave() {
   parts_.control->SetPhase("checkpoint", "");
-  RunState saved = state;
-  MASPO_RETURN_IF_ERROR(parts_.ledger->Sync());
-  saved.ledger_offset = parts_.ledger->offset();
-  saved.prompt_cursor = parts_.ledger->counts().issued;
-  return parts_.checkpoints->Save(saved, *parts_.policy, *parts_.optimizer);
+  MASPO_RETURN_IF_ERROR(AwaitSave());
+  RunState saved = state_;
+  MASPO_ASSIGN_OR_RETURN(const TrainingBook::Mark books, parts_.book->Sync());
+  saved.ledger_offset = books.ledger_offset;
+  saved.prompt_cursor = books.groups_issued;
+  saved.num_updates = parts_.trainer->num_updates();
+  last_save_ = options_.now();
+  saving_step_ = state_.step;
+  const std::optional<std::string> folder = parts_.checkpoints->Prepare(state_.step);
+  if (!folder) {
+    saved_step_ = state_.step;
+    return absl::OkStatus();
+  }
+  auto finish = parts_.trainer->Save(*folder);
+  if (!finish.ok()) return parts_.checkpoints->Commit(saved, finish.status());
+  saving_ = std::async(std::launch::async, [store = parts_.checkpoints, saved, finish = *std::move(finish)] {
+    return store->Commit(saved, finish());
+  });
+  return absl::OkStatus();
+}
+
+// Waits for the checkpoint that is being written.
+absl::Status TrainingLoop::AwaitSave() {
+  if (!saving_.valid()) return absl::OkStatus();
+  MASPO_RETURN_IF_ERROR(saving_.get());
+  saved_step_ = saving_step_;
+  return absl::OkStatus();
+}
+
+// Hears of one that could not be written soon after.
+absl::Status TrainingLoop::LookAtSave() {
+  const bool is_over = saving_.valid() && saving_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  return is_over ? AwaitSave() : absl::OkStatus();
+}
+
+// Makes sure that the last finished step is on the disk, and says so behind the reason for the end.
+absl::Status TrainingLoop::EndEarly(const absl::Status& why) {
+  const std::string end = absl::IsCancelled(why)
+                              ? absl::StrCat("stopped after step ", state_.step, " of ", options_.total_steps)
+                              : std::string(why.message());
+  const auto with = [&](const std::string& rest) { return absl::Status(why.code(), absl::StrCat(end, "; ", rest)); };
+  if (state_.step == 0) return with("no step is finished yet, --resume starts from the beginning");
+  if (const absl::Status earlier = AwaitSave(); !earlier.ok()) {
+    spdlog::error("the checkpoint of step {} could not be written: {}", saving_step_, std::string(earlier.message()));
+  }
+  if (saved_step_ != state_.step) {
+    const std::string from = saved_step_ == 0 ? "from the beginning" : absl::StrCat("after step ", saved_step_);
+    if (is_dirty_ && !can_go_back_) return with(absl::StrCat("--resume goes on ", from));
+    if (std::exchange(is_dirty_, false)) parts_.trainer->GoBack();
+    absl::Status saved = BeginSave();
+    saved.Update(AwaitSave());
+    if (!saved.ok()) {
+      return with(absl::StrCat("its checkpoint could not be written (", std::string(saved.message()),
+                               "), --resume goes on ", from));
+    }
+  }
+  return with(absl::StrCat("the checkpoint of step ", state_.step, " is written, --resume goes on"));
 }
 
 }  // namespace maspo

@@ -9,8 +9,12 @@ namespace maspo {
 // The parts of a decoder block between its matrix products. T tokens, C hidden size, H query heads, K key/value heads,
 // D head dimension, E = D / 2, I intermediate size.
 //
-// Float32 on the CPU runs in our kernels, each an autograd node that keeps its inputs only. Anything else runs in plain
-// torch operations, which are also what the kernels are tested against.
+// Float32 and bfloat16 on the CPU run in our kernels, each an autograd node that keeps its inputs only. Anything else
+// runs in plain torch operations, which are also what the kernels are tested against.
+//
+// Kernels compute in float32. In bfloat16 each function, and attention in the learner and in the sampler alike, rounds
+// its result once, at its end: both sides round at the same places. A float32 sum in another order may still round the
+// other way, and that grows with the number of layers.
 
 // x * rsqrt(mean(x^2) + eps) * weight
 torch::Tensor RmsNorm(const torch::Tensor& x_TC, const torch::Tensor& weight_C, double eps);
@@ -27,5 +31,8 @@ torch::Tensor SwiGlu(const torch::Tensor& gate_up);
 
 // Whether our kernels take this tensor.
 bool HasCpuKernel(const torch::Tensor& x);
+
+// As our kernels read it: float32 without gaps. What is so already is not copied.
+torch::Tensor Widened(const torch::Tensor& x);
 
 }  // namespace maspo

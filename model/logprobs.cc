@@ -122,10 +122,11 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
     const Tensor &hidden_NC = saved[0], &head_VC = saved[1], &target_N = saved[2], &normalizer_N = saved[3];
     const Tensor& entropy_N = saved[4];
     const double temperature = context->saved_data["temperature"].toDouble();
-    const bool has_entropy_grad = grads[1].defined() || HasCpuKernel(hidden_NC);
+    const bool has_entropy_grad = grads[1].defined() || HasCpuKernel(entropy_N);
     const Tensor grad_logprobs_N = OrZeros(grads[0], entropy_N),
                  grad_entropy_N = has_entropy_grad ? OrZeros(grads[1], entropy_N) : Tensor();
-    Tensor grad_hidden = torch::empty_like(hidden_NC), grad_head = torch::zeros_like(head_VC);
+    // That of the head is summed over all rows, in float32 at least, and rounded once.
+    Tensor grad_hidden = torch::empty_like(hidden_NC), grad_head = torch::zeros_like(head_VC, WideDtype(head_VC));
     Tensor logits = TakeLastLogits(*context);
     auto chunks = Chunks(hidden_NC.size(0), head_VC.size(0), context->saved_data["limit"].toInt());
     for (; !chunks.empty(); chunks.pop_back()) {
@@ -139,10 +140,14 @@ struct LogprobsFunction : torch::autograd::Function<LogprobsFunction> {
       const Tensor grad_logits = logits.to(hidden.scalar_type());
       Tensor grad_hidden_chunk = chunk(grad_hidden);
       torch::mm_out(grad_hidden_chunk, grad_logits, head_VC);
-      grad_head.addmm_(grad_logits.t(), hidden);
+      if (grad_head.scalar_type() == hidden.scalar_type()) {
+        grad_head.addmm_(grad_logits.t(), hidden);
+      } else {
+        grad_head.add_(grad_logits.t().matmul(hidden));
+      }
       logits = Tensor();
     }
-    return {grad_hidden, grad_head, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {grad_hidden, grad_head.to(head_VC.scalar_type()), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 
  private:

@@ -116,7 +116,10 @@ constexpr double kMostParameters = 1e13;
 }  // namespace
 
 absl::StatusOr<ModelConfig> ModelConfig::Load(const std::string& folder) {
-  const std::string path = absl::StrCat(folder, "/config.json");
+  return LoadFile(absl::StrCat(folder, "/config.json"));
+}
+
+absl::StatusOr<ModelConfig> ModelConfig::LoadFile(const std::string& path) {
   MASPO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": not a JSON object"));

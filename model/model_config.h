@@ -25,6 +25,7 @@ struct ModelConfig {
 
   // NotFound: no such file. InvalidArgument: names the field that is missing, ill-typed or unsupported.
   static absl::StatusOr<ModelConfig> Load(const std::string& folder);
+  static absl::StatusOr<ModelConfig> LoadFile(const std::string& path);  // A config.json by whatever name.
 };
 
 }  // namespace maspo

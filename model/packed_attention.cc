@@ -44,22 +44,23 @@ void ForTasks(const Trees& trees, const AttentionShape& shape, Body body) {
 struct TreeAttentionFunction : torch::autograd::Function<TreeAttentionFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& q_THD, const Tensor& k_TKD, const Tensor& v_TKD,
                         const Trees& trees) {
-    const Tensor q = q_THD.contiguous(), k = k_TKD.contiguous(), v = v_TKD.contiguous();
+    const Tensor q = Widened(q_THD), k = Widened(k_TKD), v = Widened(v_TKD);
     const AttentionShape shape{q.size(1), k.size(1), q.size(2)};
     Tensor out = torch::empty_like(q), log_sum = torch::empty({q.size(0), q.size(1)}, q.options());
     ForTasks(trees, shape, [&](const AttentionTree& tree, int64_t kv_head) {
       kernels::AttentionForward(tree, shape, kv_head, q.const_data_ptr<float>(), k.const_data_ptr<float>(),
                                 v.const_data_ptr<float>(), out.data_ptr<float>(), log_sum.data_ptr<float>());
     });
-    context->save_for_backward({q, k, v, out, log_sum});
+    const Tensor rounded = out.to(q_THD.scalar_type());
+    context->save_for_backward({q_THD, k_TKD, v_TKD, rounded, log_sum});
     context->saved_data["trees"] = c10::IValue::make_capsule(c10::make_intrusive<TreesHolder>(trees));
-    return out;
+    return rounded;
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const auto saved = context->get_saved_variables();
-    const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &log_sum = saved[4];
-    const Tensor grad = grads[0].contiguous();
+    const Tensor q = Widened(saved[0]), k = Widened(saved[1]), v = Widened(saved[2]), out = Widened(saved[3]);
+    const Tensor &log_sum = saved[4], grad = Widened(grads[0]);
     const AttentionShape shape{q.size(1), k.size(1), q.size(2)};
     Tensor grad_q = torch::empty_like(q), grad_k = torch::empty_like(k), grad_v = torch::empty_like(v);
     const auto holder = c10::static_intrusive_pointer_cast<TreesHolder>(context->saved_data["trees"].toCapsule());
@@ -69,7 +70,8 @@ struct TreeAttentionFunction : torch::autograd::Function<TreeAttentionFunction> 
                                  log_sum.const_data_ptr<float>(), grad.const_data_ptr<float>(),
                                  grad_q.data_ptr<float>(), grad_k.data_ptr<float>(), grad_v.data_ptr<float>());
     });
-    return {grad_q, grad_k, grad_v, Tensor()};
+    const torch::Dtype dtype = saved[0].scalar_type();
+    return {grad_q.to(dtype), grad_k.to(dtype), grad_v.to(dtype), Tensor()};
   }
 };
 

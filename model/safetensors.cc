@@ -148,17 +148,17 @@ torch::Tensor SafetensorsFile::Read(const Entry& entry) const {
   return copy;
 }
 
-absl::Status WriteSafetensors(const std::string& path,
-                              const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(const std::string& path,
+                                                            const std::vector<Tensor>& tensors) {
   nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
   uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const Tensor& tensor : tensors) {
     const auto* known = std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                                     [&](const DtypeName& dtype) { return dtype.dtype == tensor.scalar_type(); });
+                                     [&](const DtypeName& dtype) { return dtype.dtype == tensor.dtype; });
     MASPO_CHECK(known != std::end(kDtypes));
-    header[name] = {
-        {"dtype", known->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + tensor.nbytes()}}};
-    offset += tensor.nbytes();
+    const uint64_t bytes = c10::multiply_integers(tensor.shape) * torch::elementSize(tensor.dtype);
+    header[tensor.name] = {{"dtype", known->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // Keeps the data aligned.
@@ -166,11 +166,21 @@ absl::Status WriteSafetensors(const std::string& path,
   MASPO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   file.stream().write(reinterpret_cast<const char*>(&header_size), kLengthBytes);
   file.stream() << text;
-  for (const auto& [name, tensor] : tensors) {
-    const torch::Tensor host = tensor.detach().cpu().contiguous();
-    file.stream().write(static_cast<const char*>(host.data_ptr()), host.nbytes());
-  }
-  return file.Commit();
+  return SafetensorsWriter(std::move(file));
+}
+
+void SafetensorsWriter::Write(const torch::Tensor& values) {
+  const torch::Tensor host = values.detach().cpu().contiguous();
+  file_.stream().write(static_cast<const char*>(host.data_ptr()), static_cast<std::streamsize>(host.nbytes()));
+}
+
+absl::Status WriteSafetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+  std::vector<SafetensorsWriter::Tensor> specs;
+  for (const auto& [name, tensor] : tensors) specs.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+  MASPO_ASSIGN_OR_RETURN(SafetensorsWriter writer, SafetensorsWriter::Create(path, specs));
+  for (const auto& [name, tensor] : tensors) writer.Write(tensor);
+  return writer.Commit();
 }
 
 }  // namespace maspo

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/torch.h"
+#include "services/base/atomic_file.h"
 
 namespace maspo {
 
@@ -45,7 +46,29 @@ class SafetensorsFile {
   std::map<std::string, Entry> entries_;
 };
 
-// Writes float32, bfloat16 or float16 tensors in the given order, atomically.
+// Writes a file tensor by tensor, so that they need not be there at the same time; atomically.
+class SafetensorsWriter {
+ public:
+  struct Tensor {
+    std::string name;
+    torch::Dtype dtype;  // float32, bfloat16 or float16.
+    std::vector<int64_t> shape;
+  };
+  // Errors as in AtomicFile.
+  static absl::StatusOr<SafetensorsWriter> Create(const std::string& path, const std::vector<Tensor>& tensors);
+
+  // The next tensor's values, of its dtype and number of elements, on any device.
+  void Write(const torch::Tensor& values);
+
+  // After the last. The first error of all writes.
+  absl::Status Commit() { return file_.Commit(); }
+
+ private:
+  explicit SafetensorsWriter(AtomicFile file) : file_(std::move(file)) {}
+  AtomicFile file_;
+};
+
+// Writes tensors in the given order, atomically.
 absl::Status WriteSafetensors(const std::string& path,
                               const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
 

@@ -3,15 +3,15 @@
 #include <memory>
 
 #include "model/attention.h"
+#include "model/decoder.h"
 #include "model/model_config.h"
 #include "model/parameter_set.h"
 #include "model/torch.h"
 
 namespace maspo {
 
-// The policy network: a Qwen2 decoder (RMSNorm, RoPE, grouped-query attention with QKV bias, SwiGLU, tied or untied
-// head). Learner and sampler both run this forward; only the AttentionContext differs, so their log-probabilities
-// agree.
+// The policy network with all its weights at hand: Decoder between an embedding and a head, tied or untied. The
+// learner's ShardedPolicy runs the same Decoder; only the AttentionContext differs, so their log-probabilities agree.
 //
 // Works on T packed tokens without padding. Shape letters: T tokens, C hidden size, V vocabulary, N selected tokens.
 // LibTorch errors (shapes, memory) are thrown as c10::Error. Thread-compatible: one forward at a time.
@@ -29,15 +29,14 @@ class Transformer {
   // Takes another version's weights; the next Forward uses them. Constant time.
   void SetParameters(std::shared_ptr<ParameterSet> parameters);
 
-  const ModelConfig& config() const { return config_; }
+  const ModelConfig& config() const { return decoder_.config(); }
   ParameterSet& parameters() { return *parameters_; }
   const std::shared_ptr<ParameterSet>& shared_parameters() const { return parameters_; }
   torch::Device device() const;
 
  private:
-  ModelConfig config_;  // Constant after construction.
+  const Decoder decoder_;
   std::shared_ptr<ParameterSet> parameters_;
-  torch::Tensor inverse_frequencies_E_;  // Of RoPE, float32; E = head dimension / 2.
 };
 
 }  // namespace maspo

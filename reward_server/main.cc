@@ -9,19 +9,20 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "reward_server/external/http_scorer_client.h"
 #include "reward_server/rewards/reward_function.h"
 #include "reward_server/scoring/scoring_pool.h"
 #include "reward_server/scoring/source_router.h"
 #include "reward_server/verifier_options.h"
 #include "reward_server/worker/supervised_verifier.h"
 #include "reward_server/worker/worker_main.h"
+#include "services/base/descriptor_limit.h"
 #include "services/base/status_macros.h"
-#include "services/reward/http_scorer_client.h"
+#include "services/config/external_scorers.h"
+#include "services/process/role_main.h"
 #include "services/reward/reward_client.h"
 #include "services/reward/reward_service.h"
-#include "services/runtime/external_scorers.h"
-#include "services/runtime/role_main.h"
-#include "services/runtime/server_runner.h"
+#include "services/rpc/server_runner.h"
 
 namespace maspo {
 namespace {
@@ -58,8 +59,15 @@ absl::Status AddExternalScorers(const v1::RunConfig& config, SourceRouter& route
   return absl::OkStatus();
 }
 
+// Beside the usual ones, a verifying thread's pipes to its process and the connections to external scorers.
+uint64_t DescriptorsNeeded(const v1::RewardSection& reward) {
+  const uint64_t calls = reward.external_scorers_size() * uint64_t{reward.external_concurrency()};
+  return 48 + uint64_t{4} * reward.threads() + calls;
+}
+
 absl::Status RunRewardServer(const std::string& listen, RoleContext& role) {
   const v1::RewardSection& reward = role.config.reward();
+  MASPO_RETURN_IF_ERROR(ReserveDescriptors(DescriptorsNeeded(reward)));
   // Refuses senseless options here, not in every worker.
   MASPO_RETURN_IF_ERROR(AnswerVerifier::Create(VerifierOptionsFrom(reward)).status());
   MASPO_ASSIGN_OR_RETURN(const std::unique_ptr<SupervisedVerifier> verifier,

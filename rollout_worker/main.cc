@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 
 #include "collective/device.h"
@@ -7,13 +8,14 @@
 #include "model/tokenizer.h"
 #include "rollout_worker/rollout/rollout_worker.h"
 #include "services/base/address.h"
+#include "services/base/exit_code.h"
 #include "services/base/status_macros.h"
 #include "services/base/worker_thread.h"
+#include "services/config/config_loader.h"
 #include "services/control/control_client.h"
+#include "services/process/role_main.h"
 #include "services/prompts/prompt_client.h"
 #include "services/reward/reward_client.h"
-#include "services/runtime/config_loader.h"
-#include "services/runtime/role_main.h"
 #include "services/trajectory/trajectory_client.h"
 #include "services/weights/weight_client.h"
 
@@ -38,7 +40,17 @@ absl::StatusOr<RolloutWorker::Options> OptionsOf(const RoleContext& role, torch:
   options.weights.device = device;
   MASPO_ASSIGN_OR_RETURN(options.weights.host, HostOrOwn(role.config.weights().listen_host()));
   options.groups_in_flight = static_cast<int>(rollout.groups_in_flight());
+  options.scoring_concurrency = static_cast<int>(rollout.scoring_concurrency());
   return options;
+}
+
+// For a broadcast or a forward that is under way when the worker's work ends: they cannot be interrupted, and nothing
+// of a worker needs to be saved.
+constexpr absl::Duration kPatience = absl::Milliseconds(700);
+
+[[noreturn]] void ExitNow(const absl::Status& status) {
+  SayLastWords(status);
+  std::_Exit(ExitCodeOf(status));
 }
 
 absl::Status RunWorker(RoleContext& role) {
@@ -61,31 +73,35 @@ absl::Status RunWorker(RoleContext& role) {
   PromptClient prompts(learner.get());
   WeightClient weights(learner.get());
   TrajectoryClient trajectories(learner.get());
-  MASPO_ASSIGN_OR_RETURN(const auto rewards,
-                         RewardClient::Create({.endpoints = {config.network().reward_servers().begin(),
-                                                             config.network().reward_servers().end()},
-                                               .network = config.network(),
-                                               .max_batch_items = config.reward().max_batch_items()}));
+  Problems problems;
+  MASPO_ASSIGN_OR_RETURN(
+      const auto rewards,
+      RewardClient::Create(
+          {.endpoints = {config.network().reward_servers().begin(), config.network().reward_servers().end()},
+           .network = config.network(),
+           .max_batch_items = config.reward().max_batch_items(),
+           .on_outcome = [&](const absl::Status& outcome) { problems.Note("rewards", outcome); }}));
   MASPO_ASSIGN_OR_RETURN(const RolloutWorker::Options options, OptionsOf(role, device, model_digest));
   RolloutWorker worker(options,
                        {.membership = &control,
                         .prompts = &prompts,
                         .weights = &weights,
                         .scorer = rewards.get(),
-                        .trajectories = &trajectories},
-                       model, tokenizer.get(), role.metrics);
+                        .trajectories = &trajectories,
+                        .close =
+                            [&] {
+                              learner->Close();
+                              rewards->Close();
+                            }},
+                       model, tokenizer.get(), &problems, role.metrics);
   const auto gpu_samples = role.metrics.AddSource([device] { return GpuSamples(device); });
   MASPO_RETURN_IF_ERROR(role.notify_ready(""));
 
   StopSignal finished;
   WorkerThread stopper("stopper", [&] {
-    while (!finished.stop_requested() && !role.stop.WaitFor(absl::Milliseconds(200))) {
-    }
-    if (role.stop.stop_requested()) {
-      worker.Stop();
-      learner->Close();
-      rewards->Close();
-    }
+    role.stop.WaitOr(worker.ended());
+    if (role.stop.stop_requested()) worker.Stop();
+    if (!finished.WaitFor(kPatience)) ExitNow(worker.status());
     return absl::OkStatus();
   });
   const absl::Status status = worker.Run();

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -111,7 +111,7 @@ std::optional<int> ChildProcess::ExitCode() {
 
 std::optional<int> ChildProcess::WaitUntil(absl::Time deadline) {
   while (!ExitCode()) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - SteadyNow();
     if (left <= absl::ZeroDuration()) break;
     pollfd watched{exit_fd_, POLLIN, 0};
     poll(&watched, 1, static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1, 1000)));

@@ -21,7 +21,7 @@ class ChildProcess {
     std::vector<std::string> command;  // Path of the program, then its arguments.
     std::string log_file;              // stdout and stderr are appended to it.
   };
-  // The child finds the write end of a pipe as descriptor kReadyFd (see services/runtime/ready.h).
+  // The child finds the write end of a pipe as descriptor kReadyFd (see services/process/ready.h).
   static constexpr int kReadyFd = 3;
   // Unavailable: names the program and the reason.
   static absl::StatusOr<ChildProcess> Start(const Options& options);

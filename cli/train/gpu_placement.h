@@ -12,8 +12,9 @@ struct GpuPlacement {
   bool shares_a_gpu = false;  // Two processes have the same one: NCCL, which refuses that, cannot carry the weights.
 };
 
-// "cpu" and "cuda:N" are everybody's. "cuda": the learner gets GPU 0, and the workers take turns on the others, or
-// share GPU 0 with the learner where it is the only one. Pure; num_gpus counts for cuda alone.
-GpuPlacement PlaceOnGpus(const std::string& device, int num_workers, int num_gpus);
+// "cpu" and "cuda:N" are everybody's. "cuda": the learner's ranks get the first GPUs, one each from GPU 0 on, and the
+// workers take turns on the others, or share the last one with the learner where all are its. Pure; num_gpus counts for
+// cuda alone.
+GpuPlacement PlaceOnGpus(const std::string& device, int num_workers, int num_gpus, int num_ranks = 1);
 
 }  // namespace maspo

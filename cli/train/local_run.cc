@@ -11,9 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
+#include "services/base/exit_code.h"
 #include "services/base/status_macros.h"
-#include "services/runtime/ready.h"
+#include "services/base/steady_clock.h"
+#include "services/process/ready.h"
 
 namespace maspo {
 namespace {
@@ -62,23 +63,23 @@ absl::Status LocalRun::Launch(Role& role, const StopSignal& stop) {
   MASPO_ASSIGN_OR_RETURN(ChildProcess process,
                          ChildProcess::Start({.command = role.command, .log_file = LogFile(role.name)}));
   role.process = std::make_unique<ChildProcess>(std::move(process));
-  const auto ready = ReadReady(role.process->ready_fd(), absl::Now() + kStartTimeout, stop);
+  const auto ready = ReadReady(role.process->ready_fd(), SteadyNow() + kStartTimeout, stop);
   if (ready.ok()) {
     role.endpoint = ready->endpoint;
     return absl::OkStatus();
   }
-  const std::optional<int> exit_code = role.process->WaitUntil(absl::Now() + absl::Seconds(1));
+  const std::optional<int> exit_code = role.process->WaitUntil(SteadyNow() + absl::Seconds(1));
   return exit_code ? WhyEnded(role, *exit_code) : Annotate(ready.status(), role.name);
 }
 
 absl::Status LocalRun::WhyEnded(const Role& role, int exit_code) const {
-  if (exit_code == 0) return absl::OkStatus();
   const std::string reason = LastError(LogFile(role.name));
   const std::string how = exit_code > 128 ? absl::StrCat("was killed by signal ", exit_code - 128)
                                           : absl::StrCat("ended with exit code ", exit_code);
   const std::string message =
       absl::StrCat(role.name, " ", how, reason.empty() ? "" : ": ", reason, " (log: ", LogFile(role.name), ")");
-  return exit_code == 2 ? absl::InvalidArgumentError(message) : absl::AbortedError(message);
+  if (exit_code == kExitBadInput) return absl::InvalidArgumentError(message);
+  return exit_code == kExitStopped ? absl::CancelledError(message) : absl::AbortedError(message);
 }
 
 void LocalRun::SetDevice(Role& role, const std::string& device) {
@@ -110,9 +111,13 @@ absl::Status LocalRun::Start(const StopSignal& stop) {
     learner_.command.insert(learner_.command.end(), {"--set", "weights.backend=gloo"});
   if (options_.resume) learner_.command.push_back("--resume");
   MASPO_RETURN_IF_ERROR(Launch(learner_, stop));
+  if (!options_.resume) learner_.command.push_back("--resume");
+  // One that is started again listens where the workers know it.
+  learner_.command.insert(learner_.command.end(), {"--set", "network.learner=" + learner_.endpoint});
 
   std::vector<std::string> rewards;
-  for (const Role& role : reward_servers_) rewards.push_back(role.endpoint);
+  for (const Role& role : reward_servers_)
+    rewards.push_back(absl::StrCat("\"", role.endpoint, "\""));  // [::1]:1 is one.
   for (uint32_t i = 0; i < options_.config.rollout().workers(); ++i) {
     Role& role = workers_.emplace_back();
     role.name = absl::StrCat("rollout-worker-", i);
@@ -135,37 +140,52 @@ absl::Status LocalRun::Supervise(const StopSignal& stop, const Observer& observe
   bool asked_to_stop = false, is_done = false;
   while (true) {
     if (const std::optional<int> exit_code = learner_.process->ExitCode()) {
+      if (*exit_code > 128 && !asked_to_stop) {  // It, or one of its ranks, was ended by a signal.
+        MASPO_RETURN_IF_ERROR(Restart({&learner_}, stop));
+        continue;
+      }
       EndAll(absl::Seconds(5));
-      return WhyEnded(learner_, *exit_code);
+      return *exit_code == kExitDone ? absl::OkStatus() : WhyEnded(learner_, *exit_code);
     }
     if (stop.stop_requested() && !asked_to_stop) {
       asked_to_stop = true;
       learner_.process->Signal(SIGTERM);
     }
-    if (!asked_to_stop) MASPO_RETURN_IF_ERROR(RestartDead(stop));
+    // Who is dead before the learner says how far it is, has ended before that.
+    const std::vector<Role*> dead = asked_to_stop || is_done ? std::vector<Role*>() : Dead();
     if (!is_done) {
       const auto status = control_->GetStatus();
       if (status.ok()) observe(*status);
       is_done = status.ok() && status->phase() == "done";  // It is leaving: nobody answers much longer.
+      if (status.ok() && !is_done) MASPO_RETURN_IF_ERROR(Restart(dead, stop));
     }
     pollfd watched[] = {{learner_.process->exit_fd(), POLLIN, 0}, {asked_to_stop ? -1 : stop.fd(), POLLIN, 0}};
     poll(watched, 2, static_cast<int>(absl::ToInt64Milliseconds(kObservation)));
   }
 }
 
-absl::Status LocalRun::RestartDead(const StopSignal& stop) {
+std::vector<LocalRun::Role*> LocalRun::Dead() {
+  std::vector<Role*> dead;
   for (std::vector<Role>* roles : {&reward_servers_, &workers_}) {
     for (Role& role : *roles) {
-      const std::optional<int> exit_code = role.process->ExitCode();
-      if (!exit_code) continue;
-      if (*exit_code == 0) continue;  // A worker that was told that the run is over.
-      const absl::Status why = WhyEnded(role, *exit_code);
-      if (*exit_code == 2) return why;  // Its input is wrong: again would be the same.
-      if (++restarts_ > options_.max_restarts)
-        return Annotate(why, "too many processes ended before the run did; the last one");
-      spdlog::warn("{}; starting it again", std::string(why.message()));
-      MASPO_RETURN_IF_ERROR(Launch(role, stop));
+      if (role.process->ExitCode()) dead.push_back(&role);
     }
+  }
+  return dead;
+}
+
+absl::Status LocalRun::Restart(const std::vector<Role*>& dead, const StopSignal& stop) {
+  for (Role* role : dead) {
+    const int exit_code = *role->process->ExitCode();
+    const absl::Status why = WhyEnded(*role, exit_code);
+    if (exit_code == kExitBadInput) return why;  // Again would be the same.
+    if (++restarts_ > options_.max_restarts) {
+      return Annotate(absl::AbortedError(why.message()), "too many processes ended before the run did; the last one");
+    }
+    spdlog::warn("{}; starting it again", std::string(why.message()));
+    const absl::Status launched = Launch(*role, stop);
+    if (stop.stop_requested()) return absl::OkStatus();  // The learner is asked to end next.
+    MASPO_RETURN_IF_ERROR(launched);
   }
   return absl::OkStatus();
 }
@@ -179,7 +199,7 @@ void LocalRun::EndAll(absl::Duration grace) {
   }
   if (learner_.process != nullptr) processes.push_back(learner_.process.get());
   for (ChildProcess* process : processes) process->Signal(SIGTERM);
-  const absl::Time deadline = absl::Now() + grace;
+  const absl::Time deadline = SteadyNow() + grace;
   for (ChildProcess* process : processes) {
     if (!process->WaitUntil(deadline)) process->Signal(SIGKILL);
   }

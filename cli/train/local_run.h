@@ -15,17 +15,19 @@
 #include "proto/run_config.pb.h"
 #include "services/base/stop_signal.h"
 #include "services/control/control_client.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/rpc/rpc_channel.h"
 
 namespace maspo {
 
 // A whole run on this machine: reward servers, learner and rollout workers as child processes.
 //
 //   Start(): reward servers -> learner -> workers, each told the endpoints of those before it
-//   Supervise(): until the learner ends; a reward server or worker that dies is started again in its place
+//   Supervise(): until the learner ends; a reward server or worker that ends before is started again in its place, and
+//   so is a learner that a signal ended, or that lost a rank so, which goes on from its newest checkpoint
 //
-// The learner's end is the run's end: its exit code, and the last line of its log as the reason. Stopping asks the
-// learner to write a checkpoint and end. Not thread-safe; call it from the main thread, with which the children die.
+// Any other end of the learner is the run's end: its exit code, and the last line of its log as the reason. Stopping
+// asks the learner to write a checkpoint and end, which is Cancelled. Not thread-safe; call it from the main thread,
+// with which the children die.
 class LocalRun {
  public:
   struct Options {
@@ -34,7 +36,7 @@ class LocalRun {
     std::string run_dir;
     bool resume = false;
     std::string program_folder;                           // Where maspo-learner and the others are.
-    int max_restarts = 10;                                // Of all reward servers and workers together.
+    int max_restarts = 10;                                // Of all processes together.
     std::string log_format = "text", log_level = "info";  // Of the role processes.
   };
   using Observer = std::function<void(const v1::RunStatus& status)>;
@@ -57,7 +59,9 @@ class LocalRun {
   absl::Status Launch(Role& role, const StopSignal& stop);
   static void SetDevice(Role& role, const std::string& device);
   absl::Status LaunchRewardServers(const StopSignal& stop);
-  absl::Status RestartDead(const StopSignal& stop);
+  std::vector<Role*> Dead();
+  // Those that ended before the run did, with whatever exit code.
+  absl::Status Restart(const std::vector<Role*>& dead, const StopSignal& stop);
   std::vector<std::string> Command(const std::string& program, const std::string& name) const;
   std::string LogFile(const std::string& name) const;
   absl::Status WhyEnded(const Role& role, int exit_code) const;

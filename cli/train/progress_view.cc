@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "cli/train/run_lines.h"
 #include "services/base/progress.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -24,7 +24,7 @@ size_t TerminalWidth() {
 
 }  // namespace
 
-ProgressView::ProgressView() : terminal_(isatty(STDERR_FILENO) != 0), start_(absl::Now()) {}
+ProgressView::ProgressView() : terminal_(isatty(STDERR_FILENO) != 0), start_(SteadyNow()) {}
 
 ProgressView::~ProgressView() { std::fflush(stderr); }
 
@@ -35,7 +35,7 @@ void ProgressView::Show(const v1::RunStatus& status) {
     rewards_.push_back(reward->second);
     if (rewards_.size() > kTrendSteps) rewards_.pop_front();
   }
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const bool is_last = status.phase() == "done";
   if (is_last || ProgressIsDue(terminal_, now - start_, now - last_print_)) {
     last_print_ = now;

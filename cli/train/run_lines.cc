@@ -39,8 +39,10 @@ std::string RewardLine(const v1::RunStatus& status, const std::deque<double>& re
   if (rewards.size() > 1) {
     absl::StrAppendFormat(&line, " (%+.3f over the last %d steps)", rewards.back() - rewards.front(), rewards.size());
   }
-  absl::StrAppendFormat(&line, ", entropy %.3f, %s tokens long, %s tokens/s", Metric(status, "policy/entropy"),
-                        HumanNumber(Metric(status, "response/length_mean")),
+  if (status.metrics().contains("policy/entropy")) {
+    absl::StrAppendFormat(&line, ", entropy %.3f", Metric(status, "policy/entropy"));
+  }
+  absl::StrAppendFormat(&line, ", %s tokens long, %s tokens/s", HumanNumber(Metric(status, "response/length_mean")),
                         HumanNumber(Metric(status, "throughput/response_tokens_per_s")));
   return line;
 }

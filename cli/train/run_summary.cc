@@ -36,10 +36,15 @@ double ValueOf(const Row& row, const std::string& name) {
   return it == row.end() ? 0 : it->second;
 }
 
-double MeanOf(const std::vector<Row>& rows, size_t first, size_t last, const std::string& name) {
-  double sum = 0;
-  for (size_t i = first; i < last; ++i) sum += ValueOf(rows[i], name);
-  return last > first ? sum / static_cast<double>(last - first) : 0;
+// Over the rows that have the number; nullopt without one.
+std::optional<double> MeanOf(const std::vector<Row>& rows, size_t first, size_t last, const std::string& name) {
+  double sum = 0, count = 0;
+  for (size_t i = first; i < last; ++i) {
+    if (!rows[i].contains(name)) continue;
+    sum += rows[i].at(name);
+    ++count;
+  }
+  return count > 0 ? std::optional(sum / count) : std::nullopt;
 }
 
 double SumOf(const std::vector<Row>& rows, const std::string& name) {
@@ -78,7 +83,7 @@ std::string RunSummary::Table(const std::string& run_dir) const {
   const auto line = [&table](const std::string& what, const std::string& before, const std::string& after) {
     absl::StrAppendFormat(&table, "  %-34s %12s %12s\n", what, before, after);
   };
-  const auto number = [](double value) { return absl::StrFormat("%.3f", value); };
+  const auto number = [](std::optional<double> value) { return value ? absl::StrFormat("%.3f", *value) : "-"; };
 
   if (evaluations.size() >= 2) {
     const Row& before = evaluations.front();

@@ -155,8 +155,8 @@ SYSTEM = [
         Panel("Receivers and failures", "short", "Workers that took the version, and broadcasts that failed since the learner started.",
               [(learner("weights_receivers"), "{{run}} receivers"), (learner("weights_failed_epochs"), "{{run}} failed")])),
     row("Calls",
-        Panel("Latency by method", "s", "From a call's arrival to its answer. Lease, Join and Submit wait by design: for prompts, "
-              "weights and room.", quantiles("maspo_rpc_seconds", RUN, "method"), width=12),
+        Panel("Latency by method", "s", "From a call's arrival to its answer. Lease, Join and Heartbeat wait by design: for prompts, "
+              "weights and the end of the run.", quantiles("maspo_rpc_seconds", RUN, "method"), width=12),
         Panel("Calls by method and code", "reqps", "A second. Codes other than OK have meanings; see the contract in proto/.",
               [('sum by (method, code) (rate(maspo_rpc_calls_total{run=~"$run"}[$__rate_interval]))', "{{method}} {{code}}")], width=12),
         Panel("Failed calls", "percentunit", "Share of calls that ended with a code that no process expects.",

@@ -37,8 +37,7 @@ class AdvantageEstimator {
   virtual bool needs_baselines() const { return false; }
 };
 
-// InvalidArgument: unknown estimator or value (lists the known ones), a parameter that the estimator lacks, or one out
-// of range.
+// InvalidArgument: a parameter that the estimator lacks, or one out of range.
 absl::StatusOr<std::unique_ptr<AdvantageEstimator>> MakeAdvantageEstimator(const v1::AdvantageConfig& config);
 
 // True when all rewards are the same number (a lone one too): the group teaches nothing under any centred estimator.

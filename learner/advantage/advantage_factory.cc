@@ -10,6 +10,7 @@
 #include "learner/advantage/reinforce_pp_advantage.h"
 #include "learner/advantage/remax_advantage.h"
 #include "learner/advantage/rloo_advantage.h"
+#include "services/base/spelling.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -18,28 +19,34 @@ namespace {
 using Estimator = std::unique_ptr<AdvantageEstimator>;
 
 struct KnownEstimator {
-  std::string name;
   std::vector<std::string> parameters;  // Fields of AdvantageConfig that it reads.
   absl::StatusOr<Estimator> (*make)(const v1::AdvantageConfig& config);
 };
 
 double Gamma(const v1::AdvantageConfig& config) { return config.has_gamma() ? config.gamma() : 1.0; }
 
-const std::vector<KnownEstimator>& KnownEstimators() {
+KnownEstimator Named(v1::Advantage name) {
   using Config = const v1::AdvantageConfig&;
   using Result = absl::StatusOr<Estimator>;
-  static const auto& estimators = *new std::vector<KnownEstimator>{
-      {"grpo", {"normalization", "epsilon"}, &GrpoAdvantage::Make},
-      {"rloo", {}, [](Config) -> Result { return std::make_unique<RlooAdvantage>(); }},
-      {"opo", {}, [](Config) -> Result { return std::make_unique<OpoAdvantage>(); }},
-      {"reinforce_pp", {"gamma"}, [](Config c) -> Result { return std::make_unique<ReinforcePpAdvantage>(Gamma(c)); }},
-      {"reinforce_pp_baseline", {}, [](Config) -> Result { return std::make_unique<ReinforcePpBaselineAdvantage>(); }},
-      {"remax", {}, [](Config) -> Result { return std::make_unique<RemaxAdvantage>(); }},
-      {"gae",
-       {"gamma", "lambda"},
-       [](Config c) -> Result { return std::make_unique<GaeAdvantage>(Gamma(c), c.has_lambda() ? c.lambda() : 1.0); }},
-  };
-  return estimators;
+  switch (name) {
+    case v1::ADVANTAGE_GRPO:
+      return {{"normalization", "epsilon"}, &GrpoAdvantage::Make};
+    case v1::ADVANTAGE_RLOO:
+      return {{}, [](Config) -> Result { return std::make_unique<RlooAdvantage>(); }};
+    case v1::ADVANTAGE_OPO:
+      return {{}, [](Config) -> Result { return std::make_unique<OpoAdvantage>(); }};
+    case v1::ADVANTAGE_REINFORCE_PP:
+      return {{"gamma"}, [](Config c) -> Result { return std::make_unique<ReinforcePpAdvantage>(Gamma(c)); }};
+    case v1::ADVANTAGE_REINFORCE_PP_BASELINE:
+      return {{}, [](Config) -> Result { return std::make_unique<ReinforcePpBaselineAdvantage>(); }};
+    case v1::ADVANTAGE_GAE:
+      return {{"gamma", "lambda"}, [](Config c) -> Result {
+                return std::make_unique<GaeAdvantage>(Gamma(c), c.has_lambda() ? c.lambda() : 1.0);
+              }};
+    case v1::ADVANTAGE_REMAX:
+      return {{}, [](Config) -> Result { return std::make_unique<RemaxAdvantage>(); }};
+  }
+  MASPO_CHECK(false);
 }
 
 // A parameter that the estimator would ignore is a mistake of the user.
@@ -50,7 +57,7 @@ absl::Status RefuseForeignParameters(const KnownEstimator& estimator, const v1::
     const auto& known = estimator.parameters;
     if (field->name() == "name" || std::find(known.begin(), known.end(), field->name()) != known.end()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
-        "learner.advantage.", field->name(), ": estimator ", estimator.name,
+        "learner.advantage.", field->name(), ": estimator ", Spelling(config.name()),
         known.empty() ? " has no parameters"
                       : absl::StrCat(" has no such parameter (it has: ", absl::StrJoin(known, ", "), ")")));
   }
@@ -70,16 +77,10 @@ absl::Status CheckRanges(const v1::AdvantageConfig& config) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdvantageEstimator>> MakeAdvantageEstimator(const v1::AdvantageConfig& config) {
-  std::vector<std::string> names;
-  for (const KnownEstimator& estimator : KnownEstimators()) {
-    names.push_back(estimator.name);
-    if (estimator.name != config.name()) continue;
-    MASPO_RETURN_IF_ERROR(RefuseForeignParameters(estimator, config));
-    MASPO_RETURN_IF_ERROR(CheckRanges(config));
-    return estimator.make(config);
-  }
-  return absl::InvalidArgumentError(absl::StrCat("learner.advantage.name: unknown estimator \"", config.name(),
-                                                 "\" (known: ", absl::StrJoin(names, ", "), ")"));
+  const KnownEstimator estimator = Named(config.name());
+  MASPO_RETURN_IF_ERROR(RefuseForeignParameters(estimator, config));
+  MASPO_RETURN_IF_ERROR(CheckRanges(config));
+  return estimator.make(config);
 }
 
 }  // namespace maspo

@@ -14,17 +14,15 @@ namespace maspo {
 // variance.
 class GrpoAdvantage final : public AdvantageEstimator {
  public:
-  enum class Normalization { kStd, kMeanOnly, kPaperPopulationStd };
-
   static absl::StatusOr<std::unique_ptr<AdvantageEstimator>> Make(const v1::AdvantageConfig& config);
 
-  GrpoAdvantage(Normalization normalization, double epsilon) : normalization_(normalization), epsilon_(epsilon) {}
+  GrpoAdvantage(v1::Normalization normalization, double epsilon) : normalization_(normalization), epsilon_(epsilon) {}
   Advantages Compute(const AdvantageInputs& in) const override;
 
  private:
   std::vector<double> OfGroup(absl::Span<const double> scores) const;
 
-  const Normalization normalization_;
+  const v1::Normalization normalization_;
   const double epsilon_;
 };
 

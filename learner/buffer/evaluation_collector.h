@@ -7,9 +7,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "proto/trajectory.pb.h"
+#include "services/base/steady_mutex.h"
 
 namespace maspo {
 
@@ -25,17 +25,20 @@ class EvaluationCollector {
   // The group was given up: the round goes on without it.
   void Drop(const std::string& group_id);
 
-  // Results in order of group id; fewer than expected when groups were dropped. DeadlineExceeded: some are still
-  // missing (the round goes on). Cancelled: closed.
+  // Results in order of group id; fewer than expected when groups were dropped. Aborted: all were.
+  // DeadlineExceeded: some are still missing (the round goes on). Otherwise what Close() said.
   absl::StatusOr<std::vector<v1::TrajectoryGroup>> Wait(absl::Time deadline);
 
   size_t missing() const;
-  void Close(absl::Status why = absl::CancelledError("the run is over"));
+  bool is_awaited() const;  // Wait() waits.
+  void Close(absl::Status why = absl::UnavailableError("the learner has stopped"));
 
  private:
-  mutable absl::Mutex mutex_;  // Guards everything below.
+  mutable SteadyMutex mutex_;  // Guards everything below.
+  size_t expected_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_set<std::string> missing_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::TrajectoryGroup> results_ ABSL_GUARDED_BY(mutex_);
+  bool is_awaited_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // Ok while it is open.
 };
 

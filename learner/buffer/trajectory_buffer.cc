@@ -6,69 +6,64 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "learner/buffer/group_check.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
-absl::Status TrajectoryBuffer::Offer(v1::TrajectoryGroup group, absl::Time deadline) {
+absl::Status TrajectoryBuffer::Offer(v1::TrajectoryGroup group, absl::Time) {
   if (group.group_id().empty() || group.worker_id().empty()) {
     return absl::InvalidArgumentError("a submitted group needs group_id and worker_id");
   }
   const absl::StatusOr<v1::PromptGroup> issued = registry_->Find(group.worker_id(), group.group_id());
   if (absl::IsAlreadyExists(issued.status())) {
-    absl::MutexLock lock(&mutex_);
+    SteadyLock lock(&mutex_);
     ++stats_.duplicates;
   }
   MASPO_RETURN_IF_ERROR(issued.status());
-  MASPO_RETURN_IF_ERROR(CheckResult(*issued, group));
-  return issued->purpose() == v1::PURPOSE_TRAIN ? OfferTraining(std::move(group), deadline)
-                                                : OfferEvaluation(std::move(group));
+  MASPO_RETURN_IF_ERROR(CheckResult(*issued, group, options_.vocab_size));
+  return issued->purpose() == v1::PURPOSE_TRAIN ? OfferTraining(std::move(group)) : OfferEvaluation(std::move(group));
 }
 
 absl::Status TrajectoryBuffer::OfferEvaluation(v1::TrajectoryGroup group) {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   if (!closed_.ok()) return closed_;
   MASPO_RETURN_IF_ERROR(registry_->Accept(group));
   evaluation_->Add(std::move(group));
   return absl::OkStatus();
 }
 
-absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group, absl::Time deadline) {
-  absl::MutexLock lock(&mutex_);
-  const auto has_room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !closed_.ok() || waiting_.size() < options_.capacity_groups;
-  };
-  mutex_.AwaitWithDeadline(absl::Condition(&has_room), deadline);
+absl::Status TrajectoryBuffer::OfferTraining(v1::TrajectoryGroup group) {
+  SteadyLock lock(&mutex_);
   if (!closed_.ok()) return closed_;
-  // Judged after the wait: time in the queue counts.
   MASPO_RETURN_IF_ERROR(CheckVersions(group));
   if (waiting_.size() >= options_.capacity_groups) {
-    return absl::ResourceExhaustedError(absl::StrCat("the buffer holds ", waiting_.size(),
-                                                     " groups and made no room before the deadline; submit again"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the buffer holds ", waiting_.size(), " groups already; submit again"));
   }
   MASPO_RETURN_IF_ERROR(registry_->Accept(group));
   ++stats_.admitted;
+  for (const v1::Trajectory& trajectory : group.trajectories()) stats_.admitted_tokens += trajectory.token_ids_size();
   std::string group_id = group.group_id();
   const LogGroup about(group_id);
   spdlog::debug("group {} of {} is admitted", group_id, group.worker_id());
-  waiting_.emplace(std::move(group_id), Waiting{std::move(group), absl::Now()});
+  waiting_.emplace(std::move(group_id), Waiting{std::move(group), SteadyNow()});
   return absl::OkStatus();
 }
 
 absl::Status TrajectoryBuffer::CheckVersions(const v1::TrajectoryGroup& group) {
   const VersionRange versions = VersionsOf(group);
   if (versions.newest > static_cast<int64_t>(policy_version_)) {
-    MASPO_RETURN_IF_ERROR(registry_->Refuse(group.worker_id(), group.group_id(), "unknown_version"));
+    MASPO_RETURN_IF_ERROR(registry_->EndLease(group.worker_id(), group.group_id(), "unknown_version"));
     return absl::FailedPreconditionError(
         absl::StrCat("group ", group.group_id(), " was sampled by policy version ", versions.newest,
                      ", which this learner has not published (it is at ", policy_version_, ")"));
   }
   if (StalenessOf(group) > options_.max_staleness) {
     ++stats_.refused_too_old;
-    MASPO_RETURN_IF_ERROR(registry_->Refuse(group.worker_id(), group.group_id(), "too_old"));
+    MASPO_RETURN_IF_ERROR(registry_->EndLease(group.worker_id(), group.group_id(), "too_old"));
     return absl::FailedPreconditionError(absl::StrCat("group ", group.group_id(), " was sampled by policy version ",
                                                       versions.oldest, ", more than ", options_.max_staleness,
                                                       " behind version ", policy_version_));
@@ -76,10 +71,9 @@ absl::Status TrajectoryBuffer::CheckVersions(const v1::TrajectoryGroup& group) {
   return absl::OkStatus();
 }
 
-// Versions that the oldest token of the group is behind; 0 for a group without tokens.
+// Versions that the oldest token of the group is behind.
 uint64_t TrajectoryBuffer::StalenessOf(const v1::TrajectoryGroup& group) const {
   const VersionRange versions = VersionsOf(group);
-  if (versions.oldest > versions.newest) return 0;
   return policy_version_ - std::min(static_cast<uint64_t>(versions.oldest), policy_version_);
 }
 
@@ -89,7 +83,7 @@ absl::Status TrajectoryBuffer::EvictTooOld() {
       ++it;
       continue;
     }
-    MASPO_RETURN_IF_ERROR(registry_->Evict(it->first, "too_old"));
+    MASPO_RETURN_IF_ERROR(registry_->Reopen(it->first, "too_old"));
     ++stats_.evicted_too_old;
     it = waiting_.erase(it);
   }
@@ -97,7 +91,7 @@ absl::Status TrajectoryBuffer::EvictTooOld() {
 }
 
 absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint64_t num_groups, absl::Time deadline) {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !closed_.ok() || waiting_.size() >= num_groups;
   };
@@ -105,7 +99,10 @@ absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint
     if (!closed_.ok()) return closed_;
     MASPO_RETURN_IF_ERROR(EvictTooOld());
     if (waiting_.size() >= num_groups) break;
-    if (!mutex_.AwaitWithDeadline(absl::Condition(&enough), deadline)) {
+    stats_.is_awaited = true;
+    const bool is_enough = mutex_.AwaitUntil(enough, deadline);
+    stats_.is_awaited = false;
+    if (!is_enough) {
       return absl::DeadlineExceededError(
           absl::StrCat("the buffer holds ", waiting_.size(), " of ", num_groups, " groups"));
     }
@@ -120,22 +117,27 @@ absl::StatusOr<std::vector<v1::TrajectoryGroup>> TrajectoryBuffer::TakeStep(uint
 }
 
 void TrajectoryBuffer::OnVersion(uint64_t policy_version) {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   policy_version_ = policy_version;
 }
 
+StepSource::Arrivals TrajectoryBuffer::arrivals() const {
+  SteadyLock lock(&mutex_);
+  return {.waiting = waiting_.size(), .groups = stats_.admitted, .response_tokens = stats_.admitted_tokens};
+}
+
 void TrajectoryBuffer::Close(absl::Status why) {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   closed_ = std::move(why);
 }
 
 TrajectoryBuffer::Stats TrajectoryBuffer::stats() const {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   Stats stats = stats_;
   stats.waiting = waiting_.size();
   absl::Time oldest = absl::InfiniteFuture();
   for (const auto& [id, waiting] : waiting_) oldest = std::min(oldest, waiting.since);
-  if (!waiting_.empty()) stats.oldest_wait = absl::Now() - oldest;
+  if (!waiting_.empty()) stats.oldest_wait = SteadyNow() - oldest;
   return stats;
 }
 

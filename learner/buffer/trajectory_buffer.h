@@ -9,11 +9,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "learner/buffer/evaluation_collector.h"
+#include "learner/buffer/step_source.h"
 #include "learner/prompts/group_registry.h"
 #include "proto/trajectory.pb.h"
+#include "services/base/steady_mutex.h"
 #include "services/trajectory/trajectory_sink.h"
 
 namespace maspo {
@@ -29,19 +30,22 @@ namespace maspo {
 // by the registry's word. After Close() every call returns its reason.
 //
 // Thread-safe. TakeStep has one caller, the learner loop. Calls the registry and the collector under its lock.
-class TrajectoryBuffer final : public TrajectorySink {
+class TrajectoryBuffer final : public TrajectorySink, public StepSource {
  public:
   struct Options {
-    uint64_t capacity_groups = 1024;  // At least the groups of one step.
-    uint64_t max_staleness = 0;       // Versions; 0 = strictly on-policy.
+    uint64_t capacity_groups = 1024;          // At least the groups of one step.
+    uint64_t max_staleness = 0;               // Versions; 0 = strictly on-policy.
+    uint64_t vocab_size = uint64_t{1} << 32;  // Token ids are below it.
   };
 
   struct Stats {
     uint64_t waiting = 0;          // Queue depth, groups.
     uint64_t admitted = 0;         // Since construction, training groups.
+    uint64_t admitted_tokens = 0;  // Of their responses.
     uint64_t refused_too_old = 0;  // At Offer.
     uint64_t evicted_too_old = 0;  // At TakeStep.
     uint64_t duplicates = 0;
+    bool is_awaited = false;     // TakeStep waits for groups.
     absl::Duration oldest_wait;  // Of the group that has waited longest; 0 without one.
     std::map<uint64_t, uint64_t>
         taken_by_staleness;  // Groups that TakeStep gave, by how many versions they were behind.
@@ -52,16 +56,14 @@ class TrajectoryBuffer final : public TrajectorySink {
                    EvaluationCollector* evaluation)
       : options_(options), registry_(registry), evaluation_(evaluation), policy_version_(policy_version) {}
 
+  // Waits for nothing: a full buffer is ResourceExhausted at once.
   absl::Status Offer(v1::TrajectoryGroup group, absl::Time deadline) override;
 
-  // Exactly num_groups groups, those with the smallest ids, in order of id: the same groups give the same step whatever
-  // order they came in. DeadlineExceeded: not enough of them yet (nothing is taken).
-  absl::StatusOr<std::vector<v1::TrajectoryGroup>> TakeStep(uint64_t num_groups, absl::Time deadline);
+  void OnVersion(uint64_t policy_version) override;
+  absl::StatusOr<std::vector<v1::TrajectoryGroup>> TakeStep(uint64_t num_groups, absl::Time deadline) override;
+  Arrivals arrivals() const override;
 
-  // Version v is being published: groups are judged against it from now on.
-  void OnVersion(uint64_t policy_version);
-
-  void Close(absl::Status why = absl::CancelledError("the run is over"));
+  void Close(absl::Status why = absl::UnavailableError("the learner has stopped"));
   Stats stats() const;
 
  private:
@@ -71,7 +73,7 @@ class TrajectoryBuffer final : public TrajectorySink {
   };
 
   absl::Status OfferEvaluation(v1::TrajectoryGroup group);
-  absl::Status OfferTraining(v1::TrajectoryGroup group, absl::Time deadline);
+  absl::Status OfferTraining(v1::TrajectoryGroup group);
   absl::Status CheckVersions(const v1::TrajectoryGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status EvictTooOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t StalenessOf(const v1::TrajectoryGroup& group) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -80,7 +82,7 @@ class TrajectoryBuffer final : public TrajectorySink {
   GroupRegistry* const registry_;
   EvaluationCollector* const evaluation_;
 
-  mutable absl::Mutex mutex_;  // Guards everything below.
+  mutable SteadyMutex mutex_;  // Guards everything below.
   uint64_t policy_version_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // By group id.
   Stats stats_ ABSL_GUARDED_BY(mutex_);

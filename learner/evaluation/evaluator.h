@@ -1,16 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "learner/buffer/evaluation_collector.h"
-#include "learner/evaluation/pass_at_k.h"
+#include "learner/evaluation/held_out_evaluation.h"
+#include "learner/prompts/lease_queue.h"
 #include "learner/prompts/prompt_dataset.h"
-#include "learner/prompts/prompt_leaser.h"
 #include "proto/prompt.pb.h"
 
 namespace maspo {
@@ -20,7 +19,7 @@ namespace maspo {
 //   Begin(step) -> groups at the head of the lease queue -> workers -> collector -> Await() -> scores
 //
 // Not thread-safe: the learner loop calls it.
-class Evaluator {
+class Evaluator final : public HeldOutEvaluation {
  public:
   struct Options {
     uint32_t samples = 16;
@@ -28,19 +27,17 @@ class Evaluator {
     v1::SamplingParameters sampling;
   };
   // `dataset` is encoded.
-  Evaluator(Options options, const PromptDataset* dataset, PromptLeaser* leaser, EvaluationCollector* collector)
-      : options_(std::move(options)), dataset_(dataset), leaser_(leaser), collector_(collector) {}
+  Evaluator(Options options, const PromptDataset* dataset, LeaseQueue* queue, EvaluationCollector* collector)
+      : options_(std::move(options)), dataset_(dataset), queue_(queue), collector_(collector) {}
 
-  void Begin(uint64_t step);
-  size_t missing() const { return collector_->missing(); }
-
-  // Metrics eval/... of the round, of all problems and of each source. DeadlineExceeded: groups are missing still.
-  absl::StatusOr<std::map<std::string, double>> Await(absl::Time deadline);
+  void Begin(uint64_t step) override;
+  size_t missing() const override { return collector_->missing(); }
+  absl::StatusOr<EvaluationReport> Await(absl::Time deadline) override;
 
  private:
   const Options options_;
   const PromptDataset* const dataset_;
-  PromptLeaser* const leaser_;
+  LeaseQueue* const queue_;
   EvaluationCollector* const collector_;
 };
 

@@ -46,7 +46,7 @@ void AddWorkers(const v1::RunStatus& status, Samples& out) {
   }
 }
 
-void AddQueues(const PromptLeaser::Stats& leases, const TrajectoryBuffer::Stats& buffer, Samples& out) {
+void AddQueues(const LeaseQueue::Stats& leases, const TrajectoryBuffer::Stats& buffer, Samples& out) {
   out.Gauge("maspo_learner_leased_groups", "Groups held by workers, evaluation included",
             static_cast<double>(leases.leased));
   out.Gauge("maspo_learner_returned_groups", "Training groups waiting to be issued again",

@@ -6,7 +6,7 @@
 
 #include "learner/buffer/trajectory_buffer.h"
 #include "learner/ledger/ledger_state.h"
-#include "learner/prompts/prompt_leaser.h"
+#include "learner/prompts/lease_queue.h"
 #include "proto/control.pb.h"
 #include "services/base/scrape_sources.h"
 
@@ -15,7 +15,7 @@ namespace maspo {
 // What the learner's parts know at one moment.
 struct LearnerSnapshot {
   v1::RunStatus status;
-  PromptLeaser::Stats leases;
+  LeaseQueue::Stats leases;
   TrajectoryBuffer::Stats buffer;
   LedgerCounts ledger;
   uint64_t push_bytes = 0;

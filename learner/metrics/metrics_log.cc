@@ -41,8 +41,11 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& path) {
 
 absl::Status MetricsLog::TruncateAfter(uint64_t step) { return KeepRowsUpTo(step); }
 
-// Checks the rows, cuts the file behind the last whole one of a step <= `step`, and opens it for appending.
-absl::Status MetricsLog::KeepRowsUpTo(uint64_t step) {
+absl::Status MetricsLog::Clear() { return KeepRowsUpTo(std::nullopt); }
+
+// Checks the rows, cuts the file behind the last whole one of a step <= `step` (of none without one), and opens it for
+// appending.
+absl::Status MetricsLog::KeepRowsUpTo(std::optional<uint64_t> step) {
   std::string text;
   if (std::filesystem::exists(path_)) {
     MASPO_ASSIGN_OR_RETURN(text, ReadFile(path_));
@@ -58,7 +61,7 @@ absl::Status MetricsLog::KeepRowsUpTo(uint64_t step) {
     if (!empty_ && *row_step <= last_step_) {
       return absl::InvalidArgumentError(absl::StrCat(where, ": step ", *row_step, " comes after step ", last_step_));
     }
-    if (*row_step > step) break;
+    if (!step || *row_step > *step) break;
     empty_ = false;
     last_step_ = *row_step;
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -33,13 +34,14 @@ class MetricsLog {
 
   // Forgets rows of later steps (a resumed run makes them again). The file is replaced atomically.
   absl::Status TruncateAfter(uint64_t step);
+  absl::Status Clear();  // Forgets all.
 
   bool empty() const { return empty_; }
   uint64_t last_step() const { return last_step_; }  // 0 while empty.
 
  private:
   explicit MetricsLog(std::string path) : path_(std::move(path)) {}
-  absl::Status KeepRowsUpTo(uint64_t step);
+  absl::Status KeepRowsUpTo(std::optional<uint64_t> step);
 
   std::string path_;
   std::ofstream out_;

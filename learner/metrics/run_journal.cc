@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
@@ -19,34 +20,42 @@ std::string PrometheusName(const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<RunJournal> RunJournal::Open(const Options& options, Metrics& metrics) {
+absl::StatusOr<RunJournal> RunJournal::Open(const Options& options, Metrics& metrics, const Tokenizer* tokenizer) {
   MASPO_ASSIGN_OR_RETURN(MetricsLog steps, MetricsLog::Open(options.run_dir + "/metrics.jsonl"));
   MASPO_RETURN_IF_ERROR(steps.TruncateAfter(options.resume_step));
   MASPO_ASSIGN_OR_RETURN(MetricsLog evaluations, MetricsLog::Open(options.run_dir + "/evaluations.jsonl"));
   MASPO_RETURN_IF_ERROR(evaluations.TruncateAfter(options.resume_step));
-  RunJournal journal(std::move(steps), std::move(evaluations), metrics);
+  // Of a run that was never trained: made by other settings, maybe.
+  if (options.resume_step == 0) MASPO_RETURN_IF_ERROR(evaluations.Clear());
+  MASPO_ASSIGN_OR_RETURN(SampleLog samples, SampleLog::Open({.path = options.run_dir + "/samples.jsonl",
+                                                             .resume_step = options.resume_step,
+                                                             .interval = options.sample_interval},
+                                                            tokenizer));
+  RunJournal journal(std::move(steps), std::move(evaluations), std::move(samples), metrics);
+  if (options.groups) journal.groups_dir_ = options.run_dir;
   if (options.tensorboard) {
     MASPO_ASSIGN_OR_RETURN(journal.tensorboard_,
-                           TensorBoardWriter::Create(options.run_dir + "/tensorboard", options.resume_step + 1));
+                           TensorBoardWriter::Create(options.run_dir + "/tensorboard",
+                                                     options.resume_step == 0 ? 0 : options.resume_step + 1));
   }
   return journal;
 }
 
 absl::Status RunJournal::Record(const StepMetrics& row) {
   MASPO_RETURN_IF_ERROR(steps_.Append(row));
-  return Show(row);
+  return Show(row, step_gauges_);
 }
 
 absl::Status RunJournal::RecordEvaluation(const StepMetrics& scores) {
-  // A run that is resumed before its first checkpoint evaluates the initial weights again.
-  if (!evaluations_.empty() && evaluations_.last_step() >= scores.step) return absl::OkStatus();
   MASPO_RETURN_IF_ERROR(evaluations_.Append(scores));
-  return Show(scores);
+  return Show(scores, evaluation_gauges_);
 }
 
-absl::Status RunJournal::Show(const StepMetrics& row) {
+absl::Status RunJournal::Show(const StepMetrics& row, Gauges& gauges) {
+  // What this row does not have must not go on showing what the last one had.
+  for (const auto& [name, gauge] : gauges) gauge->Set(std::numeric_limits<double>::quiet_NaN());
   for (const auto& [name, value] : row.values) {
-    auto [it, is_new] = gauges_.try_emplace(name, nullptr);
+    auto [it, is_new] = gauges.try_emplace(name, nullptr);
     if (is_new)
       it->second =
           &metrics_->AddGauge(PrometheusName(name), absl::StrCat(name, " of the last step, see docs/metrics.md"));

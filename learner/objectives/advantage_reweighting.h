@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "learner/objectives/grpo_clip.h"
 
 namespace maspo {
@@ -16,7 +14,7 @@ class AdvantageReweighting final : public PolicyObjective {
  public:
   struct Parameters {
     double alpha = 0.1;  // 0.3 in the original.
-    std::string probability = "old";
+    v1::WeighingPolicy probability = v1::WEIGHING_POLICY_OLD;
     GrpoClipObjective::Parameters clip;
   };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "learner/objectives/grpo_clip.h"
+#include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
@@ -22,11 +23,12 @@ double Contribution(const SignedTokens& tokens, const torch::Tensor& limited_T, 
 
 class ContributionRule {
  public:
-  ContributionRule(const std::string& name, const ObjectiveInputs& in, const torch::Tensor& ratio_T) : name_(name) {
+  ContributionRule(v1::Contribution kind, const ObjectiveInputs& in, const torch::Tensor& ratio_T) : kind_(kind) {
     const auto ratio64_T = ratio_T.to(torch::kDouble);
     const auto advantages_T = in.advantages_T.to(torch::kDouble);
     const auto old_T = torch::exp(in.old_logprobs_T.to(torch::kDouble));
-    const auto weight_T = name == "unweighted_pos_over_neg" ? torch::ones_like(old_T) : old_T;
+    const bool weighted = kind != v1::CONTRIBUTION_UNWEIGHTED_POS_OVER_NEG;
+    const auto weight_T = weighted ? old_T : torch::ones_like(old_T);
     const auto pick = [&](const torch::Tensor& mask_T) {
       return SignedTokens{weight_T.masked_select(mask_T), advantages_T.masked_select(mask_T).abs(),
                           ratio64_T.masked_select(mask_T)};
@@ -36,17 +38,28 @@ class ContributionRule {
   }
 
   double At(double low, double high) const {
-    const bool kept_only = name_ == "gradient_share";
+    const bool kept_only = kind_ == v1::CONTRIBUTION_GRADIENT_SHARE;
     const double p = Contribution(positive_, torch::clamp_max(positive_.ratio_T, high), kept_only);
     const double n = Contribution(negative_, torch::clamp_min(negative_.ratio_T, low), kept_only);
-    const double denominator = name_ == "paper"                     ? std::abs(p - n)
-                               : name_ == "unweighted_pos_over_neg" ? n + 1e-8
-                                                                    : p + n;
+    const double denominator = Denominator(p, n);
     return denominator == 0 ? std::numeric_limits<double>::infinity() : p / denominator;
   }
 
  private:
-  const std::string name_;
+  double Denominator(double p, double n) const {
+    switch (kind_) {
+      case v1::CONTRIBUTION_PAPER:
+        return std::abs(p - n);
+      case v1::CONTRIBUTION_UNWEIGHTED_POS_OVER_NEG:
+        return n + 1e-8;
+      case v1::CONTRIBUTION_ABS_SHARE:
+      case v1::CONTRIBUTION_GRADIENT_SHARE:
+        return p + n;
+    }
+    MASPO_CHECK(false);
+  }
+
+  const v1::Contribution kind_;
   SignedTokens positive_, negative_;
 };
 
@@ -65,8 +78,8 @@ BapoObjective::Parameters BapoObjective::Read(ParameterReader& in) {
   in.Require(!(p.b_minus > 1), "learner.objective.b_minus must be at most 1: it is a lower bound of ratios around 1");
   in.Greater("delta_high", p.delta_high, 0);
   in.Greater("delta_low", p.delta_low, 0);
-  in.OneOf("contribution", p.contribution, {"paper", "abs_share", "unweighted_pos_over_neg", "gradient_share"});
-  in.OneOf("order", p.order, {"upper_first", "lower_first"});
+  in.Choice("contribution", p.contribution);
+  in.Choice("order", p.order);
   in.Greater("dual_clip", p.dual_clip, 1);
   in.Greater("log_ratio_clamp", p.log_ratio_clamp, 0);
   return p;
@@ -79,7 +92,7 @@ BapoObjective::Bounds BapoObjective::FindBounds(const ObjectiveInputs& mini_batc
   Bounds bounds;
   const int upper_limit = StepLimit(p.a_plus, p.b_plus, p.delta_high);
   const int lower_limit = StepLimit(p.a_minus, p.b_minus, p.delta_low);
-  const bool upper_first = p.order == "upper_first";
+  const bool upper_first = p.order == v1::BOUND_ORDER_UPPER_FIRST;
   int& first = upper_first ? bounds.upper_steps : bounds.lower_steps;
   int& second = upper_first ? bounds.lower_steps : bounds.upper_steps;
   const int first_limit = upper_first ? upper_limit : lower_limit;

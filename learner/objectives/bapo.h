@@ -1,7 +1,6 @@
 #pragma once
 
 #include <limits>
-#include <string>
 
 #include "learner/objectives/objective.h"
 #include "learner/objectives/parameter_reader.h"
@@ -29,8 +28,8 @@ class BapoObjective final : public PolicyObjective {
     double rho0 = 0.4;
     double a_plus = 1.2, b_plus = 3.0, delta_high = 0.05;
     double a_minus = 0.6, b_minus = 0.9, delta_low = 0.02;
-    std::string contribution = "paper";
-    std::string order = "upper_first";  // Which bound moves first; lower_first is the mirror image.
+    v1::Contribution contribution = v1::CONTRIBUTION_PAPER;
+    v1::BoundOrder order = v1::BOUND_ORDER_UPPER_FIRST;  // Which bound moves first; lower_first is the mirror image.
     double dual_clip = std::numeric_limits<double>::infinity();  // Off.
     double log_ratio_clamp = 20;
   };

@@ -24,7 +24,7 @@ class GmpoObjective final : public PolicyObjective {
 
   explicit GmpoObjective(const Parameters& parameters)
       : PolicyObjective(
-            {.log_ratio_limit = parameters.log_ratio_clamp, .aggregation = LossAggregation::kAllSeqMeanTokenMean}),
+            {.log_ratio_limit = parameters.log_ratio_clamp, .aggregation = v1::AGGREGATION_ALL_SEQ_MEAN_TOKEN_MEAN}),
         parameters_(parameters) {}
   ObjectiveOutputs Evaluate(const ObjectiveInputs& in) const override;
 

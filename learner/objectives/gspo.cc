@@ -26,7 +26,7 @@ GspoObjective::Parameters GspoObjective::Read(ParameterReader& in) {
 
 // No ratio of a token goes through exp, so none is limited.
 GspoObjective::GspoObjective(const Parameters& parameters)
-    : PolicyObjective({.log_ratio_limit = kOff, .aggregation = LossAggregation::kSeqMeanTokenMean}),
+    : PolicyObjective({.log_ratio_limit = kOff, .aggregation = v1::AGGREGATION_SEQ_MEAN_TOKEN_MEAN}),
       parameters_(parameters) {}
 
 torch::Tensor GspoObjective::SequenceRatio(const ObjectiveInputs& in) const {

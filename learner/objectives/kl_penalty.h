@@ -1,29 +1,24 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "learner/objectives/objective.h"
 
 namespace maspo {
 
-// Estimates of KL(pi || pi_ref) from sampled tokens (J. Schulman, "Approximating KL Divergence", 2020). x = log pi -
-// log pi_ref:
+// Estimates (v1::KlEstimate) of KL(pi || pi_ref) from sampled tokens (J. Schulman, "Approximating KL Divergence",
+// 2020). x = log pi - log pi_ref:
 //
 //   k1   x                        abs  |x|
 //   k2   x^2 / 2                  k3   exp(-x) + x - 1, with -x in [-20, 20] and the result at most 10
-enum class KlEstimate { kK1, kAbs, kK2, kK3 };
-
-// InvalidArgument: unknown name; lists the known ones.
-absl::StatusOr<KlEstimate> ParseKlEstimate(std::string_view name);
-
+//
 // One estimate a token, [T]; carries the gradient of logprobs_T.
-torch::Tensor KlPenalty(KlEstimate estimate, const torch::Tensor& logprobs_T,
+torch::Tensor KlPenalty(v1::KlEstimate estimate, const torch::Tensor& logprobs_T,
                         const torch::Tensor& reference_logprobs_T);
 
 // Any objective with a penalty for leaving the frozen reference policy (GRPO, arXiv 2402.03300, Eq. 3 with k3):
 // loss = L + coef * KlPenalty, aggregated like the loss.
-std::unique_ptr<PolicyObjective> WithKlPenalty(std::unique_ptr<PolicyObjective> objective, KlEstimate estimate,
+std::unique_ptr<PolicyObjective> WithKlPenalty(std::unique_ptr<PolicyObjective> objective, v1::KlEstimate estimate,
                                                double coef);
 
 }  // namespace maspo

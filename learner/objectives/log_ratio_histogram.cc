@@ -4,25 +4,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "services/base/status_macros.h"
+
 namespace maspo {
-namespace {
 
-// |d| of the k-th bin beside 0 is kFinest (exp(k / kBinsPerFactorE) - 1).
-constexpr double kFinest = 1e-6;
-constexpr double kBinsPerFactorE = 66;
-constexpr double kLargest = 20;
-
-}  // namespace
-
-LogRatioHistogram LogRatioHistogram::Of(const torch::Tensor& log_ratio_T) {
-  const auto limited_T = torch::clamp(log_ratio_T.detach().to(torch::kDouble), -kLargest, kLargest);
-  const auto d_T = limited_T.masked_select(limited_T == limited_T);
-  const auto side_T = torch::round(kBinsPerFactorE * torch::log1p(d_T.abs() / kFinest)) * torch::sign(d_T);
-  const auto bins_T = torch::clamp(side_T + kSideBins, 0, kBins - 1).to(torch::kLong);
-  const auto counts = torch::bincount(bins_T, /*weights=*/{}, /*minlength=*/kBins).cpu();
-  LogRatioHistogram histogram;
-  std::copy_n(counts.const_data_ptr<int64_t>(), kBins, histogram.counts_.begin());
-  return histogram;
+LogRatioHistogram::LogRatioHistogram(absl::Span<const int64_t> counts) {
+  MASPO_CHECK(counts.size() == kBins);
+  std::copy(counts.begin(), counts.end(), counts_.begin());
 }
 
 void LogRatioHistogram::Merge(const LogRatioHistogram& other) {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "model/torch.h"
+#include "absl/types/span.h"
 
 namespace maspo {
 
@@ -12,17 +12,24 @@ namespace maspo {
 // not at all.
 class LogRatioHistogram {
  public:
-  static LogRatioHistogram Of(const torch::Tensor& log_ratio_T);
+  static constexpr int kSideBins = 1110;  // On each side of the bin of d = 0.
+  static constexpr int kBins = 2 * kSideBins + 1;
+  // |d| of the k-th bin beside 0 is kFinest (exp(k / kBinsPerFactorE) - 1).
+  static constexpr double kFinest = 1e-6;
+  static constexpr double kBinsPerFactorE = 66;
+  static constexpr double kLargest = 20;
+
+  LogRatioHistogram() = default;
+  explicit LogRatioHistogram(absl::Span<const int64_t> counts);  // kBins of them.
 
   void Merge(const LogRatioHistogram& other);
 
   // The ratio that a share `quantile` (0 to 1) of the tokens does not exceed; 0 without tokens.
   double RatioAt(double quantile) const;
 
- private:
-  static constexpr int kSideBins = 1110;  // On each side of the bin of d = 0.
-  static constexpr int kBins = 2 * kSideBins + 1;
+  absl::Span<const int64_t> counts() const { return counts_; }  // kBins of them.
 
+ private:
   std::array<int64_t, kBins> counts_{};
 };
 

@@ -1,38 +1,10 @@
 #include "learner/objectives/loss_aggregation.h"
 
-#include <array>
-#include <utility>
-
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
-namespace {
-
-constexpr std::array<std::pair<std::string_view, LossAggregation>, 6> kNames = {{
-    {"token-mean", LossAggregation::kTokenMean},
-    {"seq-mean-token-sum", LossAggregation::kSeqMeanTokenSum},
-    {"seq-mean-token-mean", LossAggregation::kSeqMeanTokenMean},
-    {"seq-mean-token-sum-norm", LossAggregation::kSeqMeanTokenSumNorm},
-    {"group-token-mean", LossAggregation::kGroupTokenMean},
-    {"all-seq-mean-token-mean", LossAggregation::kAllSeqMeanTokenMean},
-}};
-
-}  // namespace
-
-absl::StatusOr<LossAggregation> ParseLossAggregation(std::string_view name) {
-  std::vector<std::string> names;
-  for (const auto& [known, aggregation] : kNames) {
-    if (known == name) return aggregation;
-    names.emplace_back(known);
-  }
-  return absl::InvalidArgumentError(absl::StrCat("learner.loss_aggregation: unknown aggregation \"", std::string(name),
-                                                 "\" (known: ", absl::StrJoin(names, ", "), ")"));
-}
-
-std::vector<double> ResponseWeights(LossAggregation aggregation, const MiniBatchShape& shape) {
+std::vector<double> ResponseWeights(v1::Aggregation aggregation, const MiniBatchShape& shape) {
   const std::vector<int64_t>& tokens = shape.response_tokens;
   MASPO_CHECK(shape.group.size() == tokens.size());
   double own_tokens = 0;
@@ -50,18 +22,18 @@ std::vector<double> ResponseWeights(LossAggregation aggregation, const MiniBatch
   const auto weight_of = [&](size_t i) -> double {
     const auto n_i = static_cast<double>(tokens[i]);
     switch (aggregation) {
-      case LossAggregation::kTokenMean:
+      case v1::AGGREGATION_TOKEN_MEAN:
         return ranks / n;
-      case LossAggregation::kSeqMeanTokenSum:
+      case v1::AGGREGATION_SEQ_MEAN_TOKEN_SUM:
         return ranks / responses;
-      case LossAggregation::kSeqMeanTokenMean:
+      case v1::AGGREGATION_SEQ_MEAN_TOKEN_MEAN:
         return ranks / (n_i * responses);
-      case LossAggregation::kSeqMeanTokenSumNorm:
+      case v1::AGGREGATION_SEQ_MEAN_TOKEN_SUM_NORM:
         MASPO_CHECK(shape.max_response_tokens > 0);
         return 1 / shape.max_response_tokens;
-      case LossAggregation::kGroupTokenMean:
+      case v1::AGGREGATION_GROUP_TOKEN_MEAN:
         return 1 / (group_tokens.at(shape.group[i]) * static_cast<double>(group_tokens.size()));
-      case LossAggregation::kAllSeqMeanTokenMean:
+      case v1::AGGREGATION_ALL_SEQ_MEAN_TOKEN_MEAN:
         return 1 / (n_i * static_cast<double>(tokens.size()));
     }
     MASPO_CHECK(false);

@@ -2,32 +2,19 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "proto/run_config.pb.h"
 
 namespace maspo {
 
-// How per-token losses l become one number. n_i tokens of response i, N = sum n_i, R responses with a token, B with or
-// without:
+// How per-token losses l become one number (v1::Aggregation). n_i tokens of response i, N = sum n_i, R responses with a
+// token, B with or without:
 //
 //   token-mean               sum l / N                    seq-mean-token-sum        sum l / R
 //   seq-mean-token-mean      sum_i (sum_t l / n_i) / R    seq-mean-token-sum-norm   sum l / max_response_tokens
 //   group-token-mean         token mean inside each prompt group, then the mean over groups with a token (Eq. 1, 5)
 //   all-seq-mean-token-mean  sum_i (sum_t l / n_i) / B: an empty response counts as 0
-enum class LossAggregation {
-  kTokenMean,
-  kSeqMeanTokenSum,
-  kSeqMeanTokenMean,
-  kSeqMeanTokenSumNorm,
-  kGroupTokenMean,
-  kAllSeqMeanTokenMean,
-};
-
-// InvalidArgument: unknown name; lists the known ones.
-absl::StatusOr<LossAggregation> ParseLossAggregation(std::string_view name);
 
 // A mini-batch: all of it, or one rank's part with the totals of all ranks. Two entries a response.
 struct MiniBatchShape {
@@ -45,6 +32,6 @@ struct MiniBatchShape {
 
 // The weight of each token of response i, so that loss = sum over all tokens of weight * loss. Computed once for the
 // mini-batch, it makes the loss independent of how the tokens are split. 0 for an empty response.
-std::vector<double> ResponseWeights(LossAggregation aggregation, const MiniBatchShape& shape);
+std::vector<double> ResponseWeights(v1::Aggregation aggregation, const MiniBatchShape& shape);
 
 }  // namespace maspo

@@ -1,6 +1,7 @@
 #include "learner/objectives/maspo.h"
 
 #include "learner/objectives/surrogate_parts.h"
+#include "services/base/status_macros.h"
 
 namespace maspo {
 
@@ -13,7 +14,7 @@ MaspoObjective::Parameters MaspoObjective::Read(ParameterReader& in) {
   in.Greater("mass_cap", p.mass_cap, 0);
   in.AtLeast("risk_low", p.risk_low, 0);
   in.AtLeast("risk_high", p.risk_high, p.risk_low);
-  in.OneOf("gating", p.gating, {"unilateral", "bilateral", "none"});
+  in.Choice("gating", p.gating);
   in.Greater("dual_clip", p.dual_clip, 1);
   in.Greater("log_ratio_clamp", p.log_ratio_clamp, 0);
   return p;
@@ -32,9 +33,15 @@ torch::Tensor MaspoObjective::TrustWidth(const ObjectiveInputs& in) const {
 }
 
 torch::Tensor MaspoObjective::GatedTokens(const torch::Tensor& ratio_T, const torch::Tensor& advantages_T) const {
-  if (parameters_.gating == "none") return torch::zeros_like(advantages_T, torch::kBool);
-  if (parameters_.gating == "bilateral") return advantages_T != 0;
-  return MovedWithAdvantage(ratio_T, advantages_T);
+  switch (parameters_.gating) {
+    case v1::GATING_UNILATERAL:
+      return MovedWithAdvantage(ratio_T, advantages_T);
+    case v1::GATING_BILATERAL:
+      return advantages_T != 0;
+    case v1::GATING_NONE:
+      return torch::zeros_like(advantages_T, torch::kBool);
+  }
+  MASPO_CHECK(false);
 }
 
 ObjectiveOutputs MaspoObjective::Evaluate(const ObjectiveInputs& in) const {
@@ -43,7 +50,7 @@ ObjectiveOutputs MaspoObjective::Evaluate(const ObjectiveInputs& in) const {
   const auto gated_T = GatedTokens(rho_T, in.advantages_T);
   const auto gaussian_T = torch::exp(-torch::square((rho_T - 1) / TrustWidth(in)) / 2);
   const auto gate_T = torch::where(gated_T, gaussian_T, torch::ones_like(gaussian_T));
-  const auto bounded_T = torch::logical_and(in.advantages_T<0, rho_T> parameters_.dual_clip);
+  const auto bounded_T = torch::logical_and(rho_T > parameters_.dual_clip, in.advantages_T < 0);
   const auto capped_T = torch::where(bounded_T, torch::full_like(rho_T, parameters_.dual_clip), ratio_T);
   return {.loss_T = -gate_T * capped_T * in.advantages_T,
           .gate_T = torch::where(bounded_T, torch::zeros_like(gate_T), gate_T),

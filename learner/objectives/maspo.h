@@ -1,7 +1,6 @@
 #pragma once
 
 #include <limits>
-#include <string>
 
 #include "learner/objectives/objective.h"
 #include "learner/objectives/parameter_reader.h"
@@ -30,7 +29,7 @@ class MaspoObjective final : public PolicyObjective {
     double risk_low = 0.1;
     double risk_high = 10.0;
     // unilateral: Eq. 6. Ablations: bilateral, the gate on both sides of rho = 1 (sigma by the sign of A); none, F = 1.
-    std::string gating = "unilateral";
+    v1::Gating gating = v1::GATING_UNILATERAL;
     double dual_clip = std::numeric_limits<double>::infinity();  // Off.
     double log_ratio_clamp = 20;
   };

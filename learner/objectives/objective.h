@@ -41,7 +41,7 @@ struct ObjectiveOutputs {
 // What an objective is besides a function of its tokens.
 struct ObjectiveTraits {
   double log_ratio_limit = 20.0;  // |log rho| is limited to this before exp; no gradient beyond. Infinity = off.
-  LossAggregation aggregation = LossAggregation::kTokenMean;  // Unless the configuration names another.
+  v1::Aggregation aggregation = v1::AGGREGATION_TOKEN_MEAN;  // Unless the configuration names another.
   bool mini_batch = false;      // Decides over the whole mini-batch: to be bound to it before it is evaluated in parts.
   bool every_response = false;  // Responses whose advantage is 0 matter, too.
   bool reference = false;       // reference_logprobs_T must be there.
@@ -59,7 +59,7 @@ class PolicyObjective {
   // The objective with what it decides over a mini-batch decided (BAPO's bounds, Clip-Cov's tokens). `mini_batch` has
   // every token of it, without gradient; the parts evaluated afterwards are consecutive pieces of it. Null unless
   // traits().mini_batch.
-  virtual std::unique_ptr<PolicyObjective> BoundTo(const ObjectiveInputs& mini_batch) const { return nullptr; }
+  virtual std::unique_ptr<PolicyObjective> BoundTo(const ObjectiveInputs& /*mini_batch*/) const { return nullptr; }
 
   const ObjectiveTraits& traits() const { return traits_; }
 
@@ -71,7 +71,7 @@ class PolicyObjective {
   const ObjectiveTraits traits_;
 };
 
-// InvalidArgument: unknown name (lists the known ones), a parameter that the objective lacks, or a value out of range.
+// InvalidArgument: a parameter that the objective lacks, or a value out of range.
 absl::StatusOr<std::unique_ptr<PolicyObjective>> MakeObjective(const v1::ObjectiveConfig& config);
 
 }  // namespace maspo

@@ -1,8 +1,5 @@
-#include <map>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "learner/objectives/advantage_reweighting.h"
 #include "learner/objectives/aspo.h"
 #include "learner/objectives/bapo.h"
@@ -51,36 +48,53 @@ Made MakeSapo(const Config& config) {
   return MakeWith<SapoObjective>(config, [](ParameterReader& in) { return SapoObjective::Read(in, form); });
 }
 
-const std::map<std::string, Made (*)(const Config&)>& KnownObjectives() {
-  static const auto& objectives = *new std::map<std::string, Made (*)(const Config&)>{
-      {"maspo", &Make<MaspoObjective>},
-      {"grpo_clip", &Make<GrpoClipObjective>},
-      {"clip_higher", &MakeClipHigher},
-      {"dac", &Make<DacObjective>},
-      {"entropy_reg", &Make<GrpoClipObjective>},  // With its bonus, below.
-      {"adv_reweighting", &Make<AdvantageReweighting>},
-      {"entropy_adv", &Make<EntropyAdvantage>},
-      {"bapo", &Make<BapoObjective>},
-      {"sapo", &MakeSapo<SapoObjective::Form::kSigmoid>},
-      {"sapo_paper", &MakeSapo<SapoObjective::Form::kGated>},
-      {"gspo", &Make<GspoObjective>},
-      {"gspo_token", &Make<GspoObjective>},
-      {"cispo", &Make<CispoObjective>},
-      {"gmpo", &Make<GmpoObjective>},
-      {"clip_cov", &Make<ClipCovObjective>},
-      {"kl_cov", &Make<KlCovObjective>},
-      {"gppo", [](const Config& config) { return MakeWith<GppoObjective>(config, &GppoObjective::ReadGppo); }},
-      {"ce_gppo", [](const Config& config) { return MakeWith<GppoObjective>(config, &GppoObjective::ReadCeGppo); }},
-      {"aspo", &Make<AspoObjective>},
-  };
-  return objectives;
+Made MakeNamed(const Config& config) {
+  switch (config.name()) {
+    case v1::OBJECTIVE_MASPO:
+      return Make<MaspoObjective>(config);
+    case v1::OBJECTIVE_GRPO_CLIP:
+    case v1::OBJECTIVE_ENTROPY_REG:  // With its bonus, below.
+      return Make<GrpoClipObjective>(config);
+    case v1::OBJECTIVE_CLIP_HIGHER:
+      return MakeClipHigher(config);
+    case v1::OBJECTIVE_DAC:
+      return Make<DacObjective>(config);
+    case v1::OBJECTIVE_ADV_REWEIGHTING:
+      return Make<AdvantageReweighting>(config);
+    case v1::OBJECTIVE_ENTROPY_ADV:
+      return Make<EntropyAdvantage>(config);
+    case v1::OBJECTIVE_BAPO:
+      return Make<BapoObjective>(config);
+    case v1::OBJECTIVE_SAPO:
+      return MakeSapo<SapoObjective::Form::kSigmoid>(config);
+    case v1::OBJECTIVE_SAPO_PAPER:
+      return MakeSapo<SapoObjective::Form::kGated>(config);
+    case v1::OBJECTIVE_GSPO:
+    case v1::OBJECTIVE_GSPO_TOKEN:
+      return Make<GspoObjective>(config);
+    case v1::OBJECTIVE_CISPO:
+      return Make<CispoObjective>(config);
+    case v1::OBJECTIVE_GMPO:
+      return Make<GmpoObjective>(config);
+    case v1::OBJECTIVE_CLIP_COV:
+      return Make<ClipCovObjective>(config);
+    case v1::OBJECTIVE_KL_COV:
+      return Make<KlCovObjective>(config);
+    case v1::OBJECTIVE_GPPO:
+      return MakeWith<GppoObjective>(config, &GppoObjective::ReadGppo);
+    case v1::OBJECTIVE_CE_GPPO:
+      return MakeWith<GppoObjective>(config, &GppoObjective::ReadCeGppo);
+    case v1::OBJECTIVE_ASPO:
+      return Make<AspoObjective>(config);
+  }
+  MASPO_CHECK(false);
 }
 
 // Terms that every objective takes, and their parameters.
 struct AddedTerms {
   double entropy_coef = 0;
   double reference_kl_coef = 0;
-  KlEstimate reference_kl_type = KlEstimate::kK3;
+  v1::KlEstimate reference_kl_type = v1::KL_ESTIMATE_K3;
 };
 
 // Takes the terms' parameters out of `config`, which keeps the named objective's own.
@@ -89,7 +103,7 @@ absl::StatusOr<AddedTerms> TakeTerms(v1::ObjectiveConfig& config) {
   v1::ObjectiveConfig own;
   if (config.has_entropy_coef()) own.set_entropy_coef(config.entropy_coef());
   if (config.has_reference_kl_coef()) own.set_reference_kl_coef(config.reference_kl_coef());
-  if (config.name() == "entropy_reg") terms.entropy_coef = 0.01;
+  if (config.name() == v1::OBJECTIVE_ENTROPY_REG) terms.entropy_coef = 0.01;
   ParameterReader in(own);
   in.AtLeast("entropy_coef", terms.entropy_coef, 0);
   in.AtLeast("reference_kl_coef", terms.reference_kl_coef, 0);
@@ -99,7 +113,7 @@ absl::StatusOr<AddedTerms> TakeTerms(v1::ObjectiveConfig& config) {
       return absl::InvalidArgumentError(
           "learner.objective.reference_kl_type has no effect without a learner.objective.reference_kl_coef");
     }
-    MASPO_ASSIGN_OR_RETURN(terms.reference_kl_type, ParseKlEstimate(config.reference_kl_type()));
+    terms.reference_kl_type = config.reference_kl_type();
   }
   config.clear_entropy_coef();
   config.clear_reference_kl_coef();
@@ -110,16 +124,9 @@ absl::StatusOr<AddedTerms> TakeTerms(v1::ObjectiveConfig& config) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PolicyObjective>> MakeObjective(const v1::ObjectiveConfig& config) {
-  const auto known = KnownObjectives().find(config.name());
-  if (known == KnownObjectives().end()) {
-    const auto name_only = [](std::string* out, const auto& entry) { out->append(entry.first); };
-    return absl::InvalidArgumentError(absl::StrCat("learner.objective.name: unknown objective \"", config.name(),
-                                                   "\" (known: ", absl::StrJoin(KnownObjectives(), ", ", name_only),
-                                                   ")"));
-  }
   v1::ObjectiveConfig own = config;
   MASPO_ASSIGN_OR_RETURN(const AddedTerms terms, TakeTerms(own));
-  MASPO_ASSIGN_OR_RETURN(auto objective, known->second(own));
+  MASPO_ASSIGN_OR_RETURN(auto objective, MakeNamed(own));
   if (terms.entropy_coef > 0) objective = WithEntropyBonus(std::move(objective), terms.entropy_coef);
   if (terms.reference_kl_coef > 0) {
     objective = WithKlPenalty(std::move(objective), terms.reference_kl_type, terms.reference_kl_coef);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/base/spelling.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -13,6 +14,14 @@ void ParameterReader::ReadNumber(const char* name, double& value) {
   const auto* field = config_.GetDescriptor()->FindFieldByName(name);
   MASPO_CHECK(field != nullptr);
   if (config_.GetReflection()->HasField(config_, field)) value = config_.GetReflection()->GetDouble(config_, field);
+}
+
+int ParameterReader::ReadChoice(const char* name, int value) {
+  names_.push_back(name);
+  const auto* field = config_.GetDescriptor()->FindFieldByName(name);
+  MASPO_CHECK(field != nullptr);
+  const auto* reflection = config_.GetReflection();
+  return reflection->HasField(config_, field) ? reflection->GetEnumValue(config_, field) : value;
 }
 
 void ParameterReader::Check(bool holds, const char* name, double value, const std::string& wanted) {
@@ -38,24 +47,14 @@ void ParameterReader::ShareOfTokens(const char* name, double& value) {
   Require(!(value > 1), absl::StrCat("learner.objective.", name, " must be at most 1: it is a share of the tokens"));
 }
 
-void ParameterReader::OneOf(const char* name, std::string& value, std::initializer_list<const char*> known) {
-  names_.push_back(name);
-  const auto* field = config_.GetDescriptor()->FindFieldByName(name);
-  MASPO_CHECK(field != nullptr);
-  if (config_.GetReflection()->HasField(config_, field)) value = config_.GetReflection()->GetString(config_, field);
-  Require(std::find(known.begin(), known.end(), value) != known.end(),
-          absl::StrCat("learner.objective.", name, ": unknown value \"", value,
-                       "\" (known: ", absl::StrJoin(known, ", "), ")"));
-}
-
 absl::Status ParameterReader::Finish() const {
   std::vector<const google::protobuf::FieldDescriptor*> given;
   config_.GetReflection()->ListFields(config_, &given);
   for (const auto* field : given) {
     if (field->name() == "name" || std::count(names_.begin(), names_.end(), field->name()) > 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("learner.objective.", field->name(), ": objective ", config_.name(),
-                                                   " has no such parameter (it has: ", absl::StrJoin(names_, ", "),
-                                                   ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("learner.objective.", field->name(), ": objective ", Spelling(config_.name()),
+                     " has no such parameter (it has: ", absl::StrJoin(names_, ", "), ")"));
   }
   return first_error_;
 }

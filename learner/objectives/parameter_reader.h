@@ -1,6 +1,5 @@
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,10 @@ class ParameterReader {
   void Greater(const char* name, double& value, double bound);
   void AtLeast(const char* name, double& value, double bound);
   void ShareOfTokens(const char* name, double& value);  // 0 to 1.
-  void OneOf(const char* name, std::string& value, std::initializer_list<const char*> known);
+  template <typename Enum>
+  void Choice(const char* name, Enum& value) {
+    value = static_cast<Enum>(ReadChoice(name, value));
+  }
 
   // Relations between parameters that were read.
   void Require(bool holds, const std::string& sentence);
@@ -33,6 +35,7 @@ class ParameterReader {
 
  private:
   void ReadNumber(const char* name, double& value);
+  int ReadChoice(const char* name, int value);
   void Check(bool holds, const char* name, double value, const std::string& wanted);
 
   const v1::ObjectiveConfig& config_;

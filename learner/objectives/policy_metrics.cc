@@ -1,43 +1,10 @@
 #include "learner/objectives/policy_metrics.h"
 
 #include <algorithm>
+#include <type_traits>
+#include <vector>
 
 namespace maspo {
-namespace {
-
-torch::Tensor Count(const torch::Tensor& mask_T) { return mask_T.sum(torch::kDouble); }
-torch::Tensor Sum(const torch::Tensor& x_T) { return x_T.detach().sum(torch::kDouble); }
-
-torch::Tensor OrNowhere(const torch::Tensor& mask_T, const torch::Tensor& like_T) {
-  return mask_T.defined() ? mask_T : torch::zeros_like(like_T, torch::kBool);
-}
-
-// Tokens, sum of F and gated tokens of a sign.
-torch::Tensor GateSums(const torch::Tensor& sign_T, const ObjectiveOutputs& out) {
-  const auto gated_T = torch::logical_and(sign_T, OrNowhere(out.gated_T, sign_T));
-  return torch::stack(
-      {Count(sign_T), Sum(torch::where(sign_T, out.gate_T, torch::zeros_like(out.gate_T))), Count(gated_T)});
-}
-
-// Clipped and lower-clipped tokens.
-torch::Tensor ClipCounts(const ObjectiveInputs& in, const ObjectiveOutputs& out, const torch::Tensor& ratio_T,
-                         const ClipMeasure& measure) {
-  const auto& a_T = in.advantages_T;
-  auto clipped_T = out.clipped_T;
-  if (!clipped_T.defined()) {
-    clipped_T = torch::logical_or(torch::logical_and(a_T > 0, ratio_T > 1 + measure.high),
-                                  torch::logical_and(a_T < 0, ratio_T < 1 - measure.low));
-  }
-  auto lower_T = out.clipped_lower_T;
-  if (!lower_T.defined()) lower_T = torch::logical_and(a_T<0, ratio_T> measure.dual);
-  return torch::stack({Count(clipped_T), Count(lower_T)});
-}
-
-PolicyMetrics::Gate ReadGate(const double* s) {
-  return {.tokens = static_cast<int64_t>(s[0]), .sum = s[1], .gated = static_cast<int64_t>(s[2])};
-}
-
-}  // namespace
 
 void PolicyMetrics::Gate::Merge(const Gate& other) {
   tokens += other.tokens;
@@ -65,69 +32,44 @@ void PolicyMetrics::Merge(const PolicyMetrics& other) {
   log_ratios.Merge(other.log_ratios);
 }
 
-std::map<std::string, double> PolicyMetrics::Summary() const {
-  const auto share = [](double sum, int64_t n) { return sum / static_cast<double>(std::max<int64_t>(n, 1)); };
+namespace {
+
+// Calls visit(number) for all but the histogram.
+template <typename Metrics, typename Visit>
+void ForEachNumber(Metrics& m, Visit visit) {
+  for (auto* gate : {&m.positive, &m.negative, &m.zero}) {
+    visit(gate->tokens);
+    visit(gate->sum);
+    visit(gate->gated);
+  }
+  for (auto* count : {&m.tokens, &m.zero_gradient, &m.bounded, &m.clipped, &m.clipped_lower}) visit(*count);
+  for (auto* sum :
+       {&m.k1_sum, &m.k2_sum, &m.k3_sum, &m.abs_kl_sum, &m.entropy_sum, &m.ratio_sum, &m.ratio_squares, &m.ratio_max}) {
+    visit(*sum);
+  }
+}
+
+}  // namespace
+
+void PolicyMetrics::WriteTo(absl::Span<double> numbers) const {
+  auto next = numbers.begin();
+  ForEachNumber(*this, [&](const auto& number) { *next++ = static_cast<double>(number); });
+  for (const int64_t count : log_ratios.counts()) *next++ = static_cast<double>(count);
+}
+
+PolicyMetrics PolicyMetrics::ReadFrom(absl::Span<const double> numbers) {
+  PolicyMetrics metrics;
+  auto next = numbers.begin();
+  ForEachNumber(metrics, [&](auto& number) { number = static_cast<std::decay_t<decltype(number)>>(*next++); });
+  metrics.log_ratios = LogRatioHistogram(std::vector<int64_t>(next, numbers.end()));
+  return metrics;
+}
+
+PolicyMetrics::Gate PolicyMetrics::all() const {
   Gate all = positive;
   all.Merge(negative);
   all.Merge(zero);
-  const double squares = static_cast<double>(tokens) * ratio_squares;
-  return {{"policy/gate_mean", share(all.sum, tokens)},
-          {"policy/gate_mean_positive", share(positive.sum, positive.tokens)},
-          {"policy/gate_mean_negative", share(negative.sum, negative.tokens)},
-          {"policy/gated_fraction", share(static_cast<double>(all.gated), tokens)},
-          {"policy/gated_fraction_positive", share(static_cast<double>(positive.gated), positive.tokens)},
-          {"policy/gated_fraction_negative", share(static_cast<double>(negative.gated), negative.tokens)},
-          {"policy/zero_gradient_fraction", share(static_cast<double>(zero_gradient), tokens)},
-          {"policy/bounded_fraction", share(static_cast<double>(bounded), tokens)},
-          {"policy/clip_fraction", share(static_cast<double>(clipped), tokens)},
-          {"policy/clip_fraction_lower", share(static_cast<double>(clipped_lower), tokens)},
-          {"policy/kl_old", share(k1_sum, tokens)},
-          {"policy/kl_old_k2", share(k2_sum, tokens)},
-          {"policy/kl_old_k3", share(k3_sum, tokens)},
-          {"policy/abs_kl", share(abs_kl_sum, tokens)},
-          {"policy/update_entropy", share(entropy_sum, tokens)},
-          {"policy/effective_sample_share", squares > 0 ? ratio_sum * ratio_sum / squares : 0},
-          {"policy/ratio_p1", log_ratios.RatioAt(0.01)},
-          {"policy/ratio_p50", log_ratios.RatioAt(0.50)},
-          {"policy/ratio_p99", log_ratios.RatioAt(0.99)},
-          {"policy/ratio_max", ratio_max}};
-}
-
-PolicyMetrics MeasurePolicy(const ObjectiveInputs& in, const ObjectiveOutputs& out, const torch::Tensor& gradient_T,
-                            double log_ratio_limit, const ClipMeasure& measure) {
-  const torch::NoGradGuard no_grad;
-  PolicyMetrics metrics;
-  metrics.tokens = in.logprobs_T.numel();
-  if (metrics.tokens == 0) return metrics;
-  const auto log_ratio_T = in.logprobs_T.detach() - in.old_logprobs_T;
-  const auto d_T = torch::clamp(log_ratio_T, -log_ratio_limit, log_ratio_limit).to(torch::kDouble);
-  const auto ratio_T = torch::exp(d_T);
-  metrics.log_ratios = LogRatioHistogram::Of(d_T);
-  // One transfer from the device for all of them.
-  const auto sums =
-      torch::cat({GateSums(in.advantages_T > 0, out), GateSums(in.advantages_T < 0, out),
-                  GateSums(in.advantages_T == 0, out), ClipCounts(in, out, ratio_T.to(log_ratio_T.dtype()), measure),
-                  torch::stack({Count(gradient_T == 0), Count(OrNowhere(out.bounded_T, gradient_T)), Sum(-d_T),
-                                Sum(d_T.square() / 2), Sum(ratio_T - 1 - d_T), Sum(log_ratio_T.abs()),
-                                Sum(in.entropy_T), Sum(ratio_T), Sum(ratio_T.square()), ratio_T.max()})})
-          .cpu();
-  const double* s = sums.const_data_ptr<double>();
-  metrics.positive = ReadGate(s);
-  metrics.negative = ReadGate(s + 3);
-  metrics.zero = ReadGate(s + 6);
-  metrics.clipped = static_cast<int64_t>(s[9]);
-  metrics.clipped_lower = static_cast<int64_t>(s[10]);
-  metrics.zero_gradient = static_cast<int64_t>(s[11]);
-  metrics.bounded = static_cast<int64_t>(s[12]);
-  metrics.k1_sum = s[13];
-  metrics.k2_sum = s[14];
-  metrics.k3_sum = s[15];
-  metrics.abs_kl_sum = s[16];
-  metrics.entropy_sum = s[17];
-  metrics.ratio_sum = s[18];
-  metrics.ratio_squares = s[19];
-  metrics.ratio_max = s[20];
-  return metrics;
+  return all;
 }
 
 }  // namespace maspo

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
-#include <string>
+#include <cstddef>
+#include <cstdint>
 
+#include "absl/types/span.h"
 #include "learner/objectives/log_ratio_histogram.h"
-#include "learner/objectives/objective.h"
 
 namespace maspo {
 
@@ -35,18 +35,12 @@ struct PolicyMetrics {
 
   void Merge(const PolicyMetrics& other);
 
-  // By the names of docs/metrics.md, "policy/...": shares and means over tokens, 0 without tokens.
-  std::map<std::string, double> Summary() const;
-};
+  Gate all() const;  // Of every sign.
 
-// What clip_fraction is measured against where the objective has no bounds of its own: the usual ones.
-struct ClipMeasure {
-  double low = 0.2, high = 0.2;  // (A > 0 and rho > 1 + high) or (A < 0 and rho < 1 - low)
-  double dual = 3.0;             // A < 0 and rho > dual
+  // All of it as numbers, exactly, on its way between ranks: kNumbers of them.
+  static constexpr size_t kNumbers = 9 + 13 + LogRatioHistogram::kBins;
+  void WriteTo(absl::Span<double> numbers) const;
+  static PolicyMetrics ReadFrom(absl::Span<const double> numbers);
 };
-
-// `gradient_T` is that of the loss with respect to in.logprobs_T, after backward.
-PolicyMetrics MeasurePolicy(const ObjectiveInputs& in, const ObjectiveOutputs& out, const torch::Tensor& gradient_T,
-                            double log_ratio_limit, const ClipMeasure& measure = {});
 
 }  // namespace maspo

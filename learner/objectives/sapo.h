@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "learner/objectives/objective.h"
 #include "learner/objectives/parameter_reader.h"
 
@@ -21,7 +19,7 @@ class SapoObjective final : public PolicyObjective {
     Form form = Form::kSigmoid;
     double tau_pos = 1.0;
     double tau_neg = 1.05;
-    std::string gating = "bilateral";
+    v1::Gating gating = v1::GATING_BILATERAL;
     double log_ratio_clamp = 20;
   };
 

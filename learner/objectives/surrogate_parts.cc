@@ -30,7 +30,7 @@ ObjectiveOutputs ClippedSurrogate(const torch::Tensor& ratio_T, const torch::Ten
   const auto rho_T = ratio_T.detach();
   const auto clipped_T = torch::minimum(torch::maximum(rho_T, bounds.low_T.to(rho_T)), bounds.high_T.to(rho_T));
   const auto beyond_T = torch::logical_and(rho_T != clipped_T, MovedWithAdvantage(rho_T, advantages_T));
-  const auto beyond_dual_T = torch::logical_and(advantages_T<0, rho_T> bounds.dual);
+  const auto beyond_dual_T = torch::logical_and(rho_T > bounds.dual, advantages_T < 0);
   auto bounded_T = torch::where(beyond_T, clipped_T, ratio_T);
   bounded_T = torch::where(beyond_dual_T, torch::full_like(rho_T, bounds.dual), bounded_T);
   const auto gated_T = torch::logical_or(beyond_T, beyond_dual_T);

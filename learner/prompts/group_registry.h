@@ -9,7 +9,7 @@
 
 namespace maspo {
 
-// What the trajectory buffer asks about groups that were issued; PromptLeaser keeps the answers.
+// What the trajectory buffer asks about groups that were issued; LeaseQueue knows the answers.
 //
 // Thread-safe. An implementation never calls back into the buffer, which calls this under its own lock.
 class GroupRegistry {
@@ -24,12 +24,13 @@ class GroupRegistry {
   // Same errors as Find; Unavailable: the ledger cannot be written, nothing changed.
   virtual absl::Status Accept(const v1::TrajectoryGroup& group) = 0;
 
-  // The result that `worker_id` brought is of no use (`reason`, one word): if it still holds the lease, the group is
-  // issued again, or dropped after too many attempts.
-  virtual absl::Status Refuse(const std::string& worker_id, const std::string& group_id, const std::string& reason) = 0;
+  // The result that `worker_id` brought is of no use (`reason`, one word): its lease ends, if it still holds one, and
+  // the group is issued again, or dropped after too many attempts.
+  virtual absl::Status EndLease(const std::string& worker_id, const std::string& group_id,
+                                const std::string& reason) = 0;
 
-  // The same for a group that was accepted and not taken since.
-  virtual absl::Status Evict(const std::string& group_id, const std::string& reason) = 0;
+  // The same for a group that was accepted and not taken since: it is to be leased once more.
+  virtual absl::Status Reopen(const std::string& group_id, const std::string& reason) = 0;
 };
 
 }  // namespace maspo

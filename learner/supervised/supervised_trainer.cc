@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "learner/prompts/prompt_order.h"
+#include "services/base/status_macros.h"
 
 namespace maspo {
 
@@ -18,7 +19,7 @@ absl::Status SupervisedTrainer::Run(const std::vector<TrainingGroup>& data,
     }
     report.step = step;
     report.learning_rate = schedule_.At(step);
-    const PolicyUpdate::Result result = update_->Apply(batch, report.learning_rate);
+    MASPO_ASSIGN_OR_RETURN(const UpdateResult result, update_->Apply(batch, report.learning_rate));
     if (!result.applied) {
       return absl::AbortedError(absl::StrCat("step ", step,
                                              ": the loss or its gradient is not finite; lower --learning-rate (it is ",

@@ -4,7 +4,7 @@
 
 #include "absl/types/span.h"
 #include "learner/objectives/objective.h"
-#include "learner/update/microbatch_packer.h"
+#include "learner/update/microbatch_plan.h"
 #include "learner/update/training_batch.h"
 #include "model/logprobs.h"
 #include "model/packed_batch.h"

@@ -9,7 +9,7 @@ namespace maspo {
 // One response as the update sees it. R = number of response tokens; R may be 0.
 struct TrainingResponse {
   std::vector<int64_t> token_ids;         // [R]
-  std::vector<float> behavior_logprobs;   // [R], nats.
+  std::vector<float> behavior_logprobs;   // [R], nats, by the policy that sampled, over the whole vocabulary.
   std::vector<float> old_logprobs;        // [R], nats, of the proximal policy: the weights at the start of the step.
   std::vector<float> reference_logprobs;  // [R], nats, of the frozen policy; only for objectives that ask for them.
   std::vector<float> advantages;          // [R]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -39,8 +40,10 @@ absl::StatusOr<std::unique_ptr<RewardFunction>> RewardFunction::Create(const v1:
   for (const std::string& entry : reward.terms()) {
     const size_t equals = entry.rfind('='), slash = entry.rfind('/', equals);
     Weighted weighted;
-    if (equals == std::string::npos || !absl::SimpleAtod(entry.substr(equals + 1), &weighted.weight))
+    if (equals == std::string::npos || !absl::SimpleAtod(entry.substr(equals + 1), &weighted.weight) ||
+        !std::isfinite(weighted.weight)) {
       return Refuse(entry);
+    }
     const size_t begin = slash == std::string::npos ? 0 : slash + 1;
     const std::string name = entry.substr(begin, equals - begin);
     const auto* found =

@@ -7,9 +7,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "proto/reward.pb.h"
+#include "services/base/steady_mutex.h"
 
 namespace maspo {
 
@@ -42,7 +42,7 @@ class Batch {
 
   const size_t size_;
   const std::vector<v1::VerifyItem>& items_;  // The caller's: gone after Wait().
-  absl::Mutex mutex_;                         // Guards everything below.
+  SteadyMutex mutex_;                         // Guards everything below.
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t answered_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -10,6 +10,11 @@
 #include "services/base/status_macros.h"
 
 namespace maspo {
+namespace {
+
+constexpr char kStops[] = "the reward server stops";
+
+}  // namespace
 
 ScoringPool::ScoringPool(Verify verify, const Options& options, Metrics& metrics)
     : verify_(std::move(verify)),
@@ -41,7 +46,7 @@ absl::StatusOr<std::vector<v1::VerifiedAnswer>> ScoringPool::Score(const std::ve
   for (size_t i = 0; i < std::min(items.size(), threads_.size()) && queued.ok(); ++i) {
     queued = queue_.Push(std::shared_ptr<Batch>(batch), absl::InfinitePast());
   }
-  if (!queued.ok()) batch->Abandon(queued);
+  if (!queued.ok()) batch->Abandon(absl::UnavailableError(kStops));
   absl::StatusOr<std::vector<v1::VerifiedAnswer>> answers = batch->Wait(deadline);
   metrics_.SetWaiting(waiting_items_ -= items.size());
   if (answers.ok()) metrics_.CountAnswers(*answers);
@@ -65,7 +70,7 @@ absl::Status ScoringPool::Work() {
     const absl::StatusOr<std::shared_ptr<Batch>> batch = queue_.Pop(absl::InfiniteFuture());
     if (!batch.ok()) return absl::OkStatus();  // Closed.
     while (const std::optional<size_t> index = (*batch)->Claim()) {
-      if (closed_) (*batch)->Abandon(absl::CancelledError("the reward server is shutting down"));
+      if (closed_) (*batch)->Abandon(absl::UnavailableError(kStops));
       (*batch)->Report(*index, verify_((*batch)->item(*index)));
     }
   }

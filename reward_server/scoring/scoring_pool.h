@@ -22,7 +22,7 @@ namespace maspo {
 //   Score() -> batch -> queue -> threads, each claiming one item at a time -> answers -> Score() returns
 //
 // Score() returns ResourceExhausted when too many items wait already: slow down; DeadlineExceeded when the batch was
-// not finished in time, what is left of it is dropped; Cancelled after Close().
+// not finished in time, what is left of it is dropped; Unavailable after Close(): ask another server.
 //
 // Thread-safe.
 class ScoringPool final : public AnswerScorer {
@@ -40,7 +40,7 @@ class ScoringPool final : public AnswerScorer {
   absl::StatusOr<std::vector<v1::VerifiedAnswer>> Score(const std::vector<v1::VerifyItem>& items,
                                                         absl::Time deadline) override;
 
-  // Every Score(), also a waiting one, is Cancelled.
+  // Every Score(), also a waiting one, is Unavailable.
   void Close();
 
  private:

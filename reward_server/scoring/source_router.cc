@@ -1,14 +1,13 @@
 #include "reward_server/scoring/source_router.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "services/base/limited_log.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -21,11 +20,7 @@ SourceRouter::SourceRouter(AnswerScorer* verifier, Terms terms, const Options& o
                                    "Answers that an external scorer did not judge, after all attempts")) {}
 
 void SourceRouter::Add(const std::string& source, std::unique_ptr<AnswerScorer> scorer) {
-  auto external = std::make_unique<External>();
-  external->source = source;
-  external->scorer = std::move(scorer);
-  external->free_calls = options_.concurrency;
-  external_[source] = std::move(external);
+  external_[source] = std::make_unique<External>(source, std::move(scorer), options_.concurrency);
 }
 
 absl::StatusOr<std::vector<v1::VerifiedAnswer>> SourceRouter::Score(const std::vector<v1::VerifyItem>& items,
@@ -58,16 +53,18 @@ void SourceRouter::ScoreExternally(External& external, const std::vector<v1::Ver
     const size_t end = std::min(places.size(), begin + options_.batch_items);
     std::vector<v1::VerifyItem> batch;
     for (size_t i = begin; i < end; ++i) batch.push_back(items[places[i]]);
-    const absl::Time start = absl::Now();
+    const absl::Time start = SteadyNow();
     absl::StatusOr<Answers> judged = Call(external, batch, deadline);
-    const auto micros = static_cast<uint32_t>(absl::ToInt64Microseconds(absl::Now() - start) / batch.size());
+    const auto micros = static_cast<uint32_t>(absl::ToInt64Microseconds(SteadyNow() - start) / batch.size());
     if (!judged.ok()) {
       failures_.Increment(static_cast<double>(batch.size()));
-      spdlog::warn("{} answers of source {} are not judged: {}", batch.size(), external.source,
-                   std::string(judged.status().message()));
+      const std::string why(judged.status().message());
+      static LimitedLog log;
+      log.Warn("{} answers of source {} are not judged: {}", batch.size(), external.source, why);
       const bool is_late = absl::IsDeadlineExceeded(judged.status());
       judged = Answers(batch.size());
       for (v1::VerifiedAnswer& answer : *judged) {
+        answer.set_detail(why);
         answer.set_verdict(is_late ? v1::VERDICT_TIMEOUT : v1::VERDICT_CRASHED);
         answer.set_decided_by("external");
       }
@@ -87,15 +84,16 @@ void SourceRouter::ScoreExternally(External& external, const std::vector<v1::Ver
 absl::StatusOr<SourceRouter::Answers> SourceRouter::Call(External& external, const std::vector<v1::VerifyItem>& items,
                                                          absl::Time deadline) {
   {
-    absl::MutexLock lock(&external.mutex);
-    if (!external.mutex.AwaitWithDeadline(absl::Condition(&external, &External::IsFree), deadline)) {
+    SteadyLock lock(&external.mutex);
+    const auto is_free = [&external]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(external.mutex) { return external.IsFree(); };
+    if (!external.mutex.AwaitUntil(is_free, deadline)) {
       return absl::DeadlineExceededError(absl::StrCat(
           "all ", options_.concurrency, " calls to its scorer are taken; see reward.external_concurrency"));
     }
     --external.free_calls;
   }
   absl::StatusOr<Answers> answers = external.scorer->Score(items, deadline);
-  absl::MutexLock lock(&external.mutex);
+  SteadyLock lock(&external.mutex);
   ++external.free_calls;
   if (answers.ok() && answers->size() != items.size()) {
     return absl::InternalError(absl::StrCat("its scorer answered ", answers->size(), " of ", items.size(), " items"));

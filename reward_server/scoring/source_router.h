@@ -4,15 +4,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "reward_server/scoring/scoring_metrics.h"
 #include "services/base/metrics.h"
+#include "services/base/steady_mutex.h"
 #include "services/reward/answer_scorer.h"
 
 namespace maspo {
@@ -47,10 +48,13 @@ class SourceRouter final : public AnswerScorer {
  private:
   using Answers = std::vector<v1::VerifiedAnswer>;
   struct External {
-    std::string source;
-    std::unique_ptr<AnswerScorer> scorer;
-    absl::Mutex mutex;
-    int free_calls ABSL_GUARDED_BY(mutex) = 0;
+    External(std::string source, std::unique_ptr<AnswerScorer> scorer, int concurrency)
+        : source(std::move(source)), scorer(std::move(scorer)), free_calls(concurrency) {}
+
+    const std::string source;
+    const std::unique_ptr<AnswerScorer> scorer;
+    SteadyMutex mutex;
+    int free_calls ABSL_GUARDED_BY(mutex);
 
     bool IsFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return free_calls > 0; }
   };

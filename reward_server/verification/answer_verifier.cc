@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "reward_server/prime_math/prime_math.h"
 #include "reward_server/verification/answer_comparison.h"
 #include "reward_server/verification/printable_text.h"
 #include "reward_server/work_budget.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -130,7 +130,7 @@ absl::StatusOr<std::vector<v1::VerifiedAnswer>> AnswerVerifier::Score(const std:
   std::vector<v1::VerifiedAnswer> answers;
   answers.reserve(items.size());
   for (const v1::VerifyItem& item : items) {
-    if (absl::Now() >= deadline) {
+    if (SteadyNow() >= deadline) {
       return absl::DeadlineExceededError(
           absl::StrCat("verified ", answers.size(), " of ", items.size(), " answers before the deadline"));
     }
@@ -150,7 +150,7 @@ v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const Veri
 
 v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const VerificationOptions& verification,
                                           VerdictCache* cache) const {
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   v1::VerifiedAnswer answer;
   try {
     Judge(item, verification, cache, answer);
@@ -159,7 +159,7 @@ v1::VerifiedAnswer AnswerVerifier::Verify(const v1::VerifyItem& item, const Veri
   }
   answer.set_id(item.id());
   answer.set_reward(RewardOf(answer.verdict()));
-  answer.set_micros(absl::ToInt64Microseconds(absl::Now() - start));
+  answer.set_micros(absl::ToInt64Microseconds(SteadyNow() - start));
   return answer;
 }
 

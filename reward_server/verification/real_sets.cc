@@ -159,7 +159,7 @@ class Line {
     if (!has_relation_) return add(Rational());
     Rational near(1), sample;
     fmpz_mul_2exp(fmpq_denref(near.get()), fmpq_denref(near.get()), kNearBits);
-    const bool below = i<ends_.size(), above = i> 0;
+    const bool above = i > 0, below = i < ends_.size();
     const auto step = [&](const Rational& from, const Rational& by) {
       if (maspo::Add(from, by, sample) == Exactness::kExact) add(sample);
     };

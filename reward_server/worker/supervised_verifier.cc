@@ -6,17 +6,19 @@
 #include <string_view>
 #include <utility>
 
+#include "services/base/limited_log.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
 namespace {
 
-v1::VerifiedAnswer Failure(const v1::VerifyItem& item, v1::Verdict verdict) {
+v1::VerifiedAnswer Failure(const v1::VerifyItem& item, v1::Verdict verdict, const absl::Status& why) {
   v1::VerifiedAnswer answer;
   answer.set_id(item.id());
   answer.set_verdict(verdict);
   answer.set_decided_by("worker");
+  answer.set_detail(std::string(why.message()));
   return answer;
 }
 
@@ -37,13 +39,15 @@ absl::StatusOr<std::unique_ptr<SupervisedVerifier>> SupervisedVerifier::Create(c
 
 v1::VerifiedAnswer SupervisedVerifier::Verify(const v1::VerifyItem& item) {
   absl::StatusOr<std::unique_ptr<WorkerProcess>> worker = TakeWorker();
-  if (!worker.ok()) return Failure(item, v1::VERDICT_CRASHED);
+  if (!worker.ok()) return Failure(item, v1::VERDICT_CRASHED, worker.status());
   absl::StatusOr<v1::VerifiedAnswer> answer = (*worker)->Verify(item);
   if (!answer.ok()) {
     restarts_.Increment();
     const LogGroup about(std::string_view(item.id()).substr(0, item.id().find('/')));
-    spdlog::warn("response {} ended its verifier: {}", item.id(), std::string(answer.status().message()));
-    return Failure(item, absl::IsDeadlineExceeded(answer.status()) ? v1::VERDICT_TIMEOUT : v1::VERDICT_CRASHED);
+    static LimitedLog log;
+    log.Warn("response {} ended its verifier: {}", item.id(), std::string(answer.status().message()));
+    return Failure(item, absl::IsDeadlineExceeded(answer.status()) ? v1::VERDICT_TIMEOUT : v1::VERDICT_CRASHED,
+                   answer.status());
   }
   absl::MutexLock lock(&mutex_);
   idle_.push_back(*std::move(worker));

@@ -14,10 +14,10 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "reward_server/worker/framed_messages.h"
 #include "reward_server/worker/worker_main.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 extern char** environ;
 
@@ -29,11 +29,11 @@ constexpr absl::Duration kLongestStart = absl::Seconds(20);
 
 // A message has come, or the other end is gone.
 bool BecomesReadable(int socket, absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Time deadline = SteadyNow() + timeout;
   pollfd polled{socket, POLLIN, 0};
   int ready = -1;
   do {
-    const absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
+    const absl::Duration left = std::max(deadline - SteadyNow(), absl::ZeroDuration());
     ready = poll(&polled, 1, static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, INT_MAX)));
   } while (ready < 0 && errno == EINTR);
   return ready > 0;

@@ -26,8 +26,9 @@ struct GenerationRequest {
 struct GeneratedResponse {
   std::string request_id;
   uint32_t sample_index = 0;
-  std::vector<int64_t> token_ids;  // [R], the stop token included.
-  std::vector<float> logprobs;     // [R], nats, of the distribution sampled from; untempered when temperature is 0.
+  std::vector<int64_t> token_ids;      // [R], the stop token included.
+  std::vector<float> logprobs;         // [R], nats, of the distribution sampled from; untempered when temperature is 0.
+  std::vector<float> policy_logprobs;  // [R] the same without top_p and top_k; empty if neither is on.
   std::vector<v1::PolicyVersionRun> version_runs;
   v1::FinishReason finish_reason = v1::FINISH_REASON_UNSPECIFIED;
   absl::Time first_token_time;
@@ -36,9 +37,6 @@ struct GeneratedResponse {
 // Tokens a response of this request may have: max_new_tokens, or fewer where the model's positions end. The last token
 // is never fed, so a prompt that fills every position still gets one.
 int64_t MaxResponseTokens(const GenerationRequest& request, const ModelConfig& config);
-
-// InvalidArgument, one sentence: a parameter out of range, or a stop token outside the vocabulary.
-absl::Status CheckSampling(const v1::SamplingParameters& sampling, const ModelConfig& config);
 
 // InvalidArgument, one sentence: no prompt, no sample, a token id outside the vocabulary, a bad sampling parameter, a
 // prompt longer than the model's positions, or prompt and response longer than the cache.

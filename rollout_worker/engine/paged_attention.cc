@@ -3,12 +3,19 @@
 #include <cmath>
 #include <limits>
 
+#include "model/fused_ops.h"
+
 namespace maspo {
 namespace {
 
 using torch::Tensor;
 
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
+
+// On the CPU scores and probabilities are float32 as in the learner's kernel, whatever the cache holds.
+torch::Dtype ComputeDtype(const Tensor& x) { return HasCpuKernel(x) ? torch::kFloat32 : x.scalar_type(); }
+
+Tensor ToCompute(const Tensor& x) { return x.to(ComputeDtype(x)); }
 
 }  // namespace
 
@@ -28,7 +35,7 @@ PagedAttention::PagedAttention(const PagedLayout& layout, PagedKvCache& cache)
     decode_rows_.push_back({.first_token = rows.first_token,
                             .num_rows = rows.num_rows,
                             .gather_2BKN = GatherIndex(rows.block_BN, rows.num_rows).to(device),
-                            .mask_MS = mask_MS.to(device, cache.layer(0).scalar_type())});
+                            .mask_MS = mask_MS.to(device, ComputeDtype(cache.layer(0)))});
   }
   for (const PagedLayout::Prefill& prefill : layout.prefills) {
     prefills_.push_back({.first_token = prefill.first_token,
@@ -73,9 +80,9 @@ Tensor PagedAttention::Attend(int layer, const Tensor& q_THD, const Tensor& k_TK
       v_1KSD = kv_2KSD.narrow(0, 1, 1);
     }
     const auto mask = prefill.past == 0 ? std::nullopt : std::make_optional(prefill.mask_QS);
-    own(out_THD).copy_(torch::scaled_dot_product_attention(own(q_THD), k_1KSD, v_1KSD, mask, /*dropout_p=*/0,
-                                                           /*is_causal=*/prefill.past == 0, /*scale=*/std::nullopt,
-                                                           /*enable_gqa=*/true));
+    own(out_THD).copy_(torch::scaled_dot_product_attention(
+        ToCompute(own(q_THD)), ToCompute(k_1KSD), ToCompute(v_1KSD), mask, /*dropout_p=*/0,
+        /*is_causal=*/prefill.past == 0, /*scale=*/std::nullopt, /*enable_gqa=*/true));
   }
   return out_THD;
 }
@@ -83,14 +90,18 @@ Tensor PagedAttention::Attend(int layer, const Tensor& q_THD, const Tensor& k_TK
 void PagedAttention::Decode(const DecodeRows& rows, const Tensor& heads, const Tensor& q_THD, Tensor out_THD) const {
   const int64_t head_dim = q_THD.size(2),
                 num_pairs = rows.num_rows * num_kv_heads_;  // M pairs of a row and a head of it.
-  const Tensor kv_2MSD = heads.index_select(0, rows.gather_2BKN).view({2, num_pairs, -1, head_dim});
+  const Tensor kv_2MSD = ToCompute(heads.index_select(0, rows.gather_2BKN)).view({2, num_pairs, -1, head_dim});
   // The G query heads of a key/value head are the rows of one small matrix.
-  const Tensor q_MGD = q_THD.narrow(0, rows.first_token, rows.num_rows).reshape({num_pairs, -1, head_dim});
+  const Tensor q_MGD = ToCompute(q_THD.narrow(0, rows.first_token, rows.num_rows)).reshape({num_pairs, -1, head_dim});
   const Tensor scores_MGS = torch::baddbmm(rows.mask_MS, q_MGD, kv_2MSD[0].transpose(1, 2), /*beta=*/1,
                                            /*alpha=*/1 / std::sqrt(static_cast<double>(head_dim)));
-  const Tensor weights_MGS = torch::softmax(scores_MGS, -1, torch::kFloat32).to(q_THD.scalar_type());
+  const Tensor weights_MGS = torch::softmax(scores_MGS, -1, torch::kFloat32).to(q_MGD.scalar_type());
   Tensor out_MGD = out_THD.narrow(0, rows.first_token, rows.num_rows).view({num_pairs, -1, head_dim});
-  torch::bmm_out(out_MGD, weights_MGS, kv_2MSD[1]);
+  if (out_MGD.scalar_type() == weights_MGS.scalar_type()) {
+    torch::bmm_out(out_MGD, weights_MGS, kv_2MSD[1]);
+  } else {
+    out_MGD.copy_(torch::bmm(weights_MGS, kv_2MSD[1]));
+  }
 }
 
 }  // namespace maspo

@@ -12,7 +12,8 @@ namespace maspo {
 // Attention of one step over the paged cache: writes the keys and values of the step's tokens into their slots, then
 // lets each token attend to its sequence's cached tokens up to itself. Index tensors are built once for all layers.
 //
-// Plain LibTorch on any device; the softmax is float32.
+// Plain LibTorch on any device; the softmax is float32. On the CPU the products are too: a bfloat16 cache is widened as
+// it is gathered and only the result is rounded (see model/fused_ops.h).
 class PagedAttention final : public AttentionContext {
  public:
   // `cache` outlives this object.

@@ -1,11 +1,12 @@
 #include "rollout_worker/engine/rollout_engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "rollout_worker/engine/paged_attention.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -70,6 +71,9 @@ absl::Status RolloutEngine::Submit(GenerationRequest request) {
   ActiveRequest active{.request = {}, .stream = RandomStream(request.stream), .samples = {}};
   active.max_response_tokens = MaxResponseTokens(request, transformer_.config());
   active.unfinished_samples = request.num_samples;
+  active.is_restricted = IsRestricted({.temperature = request.sampling.temperature(),
+                                       .top_p = request.sampling.top_p(),
+                                       .top_k = request.sampling.top_k()});
   active.request = std::move(request);
   requests_.emplace(next_number_++, std::move(active));
   return absl::OkStatus();
@@ -98,7 +102,7 @@ std::vector<GeneratedResponse> RolloutEngine::Step() {
   const DrawnTokens drawn = Draw(hidden_TC.index_select(0, predictor_N), ids);
   std::vector<GeneratedResponse> finished;
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (auto response = Append(ids[i], drawn.token_ids[i], drawn.logprobs[i])) finished.push_back(*std::move(response));
+    if (auto response = Append(ids[i], drawn, i)) finished.push_back(*std::move(response));
   }
   return finished;
 }
@@ -144,17 +148,21 @@ DrawnTokens RolloutEngine::Draw(const Tensor& hidden_NC, const std::vector<Sampl
                                         absl::MakeConstSpan(rows).subspan(begin, size));
     drawn.token_ids.insert(drawn.token_ids.end(), part.token_ids.begin(), part.token_ids.end());
     drawn.logprobs.insert(drawn.logprobs.end(), part.logprobs.begin(), part.logprobs.end());
+    drawn.policy_logprobs.insert(drawn.policy_logprobs.end(), part.policy_logprobs.begin(), part.policy_logprobs.end());
   }
   return drawn;
 }
 
-std::optional<GeneratedResponse> RolloutEngine::Append(SampleId id, int64_t token_id, float logprob) {
+std::optional<GeneratedResponse> RolloutEngine::Append(SampleId id, const DrawnTokens& drawn, size_t row) {
+  const int64_t token_id = drawn.token_ids[row];
   ActiveRequest& active = requests_.at(id.request);
   GeneratedResponse& response = active.samples[id.sample];
-  if (response.token_ids.empty()) response.first_token_time = absl::Now();
+  if (response.token_ids.empty()) response.first_token_time = SteadyNow();
   response.token_ids.push_back(token_id);
-  response.logprobs.push_back(logprob);
+  response.logprobs.push_back(drawn.logprobs[row]);
+  if (active.is_restricted) response.policy_logprobs.push_back(drawn.policy_logprobs[row]);
   ++response_tokens_;
+  if (!std::isfinite(drawn.logprobs[row])) ++not_finite_;
   if (response.version_runs.empty() || response.version_runs.back().policy_version() != policy_version_) {
     response.version_runs.emplace_back().set_policy_version(policy_version_);
   }
@@ -198,6 +206,7 @@ RolloutEngine::Stats RolloutEngine::stats() const {
   return {.policy_version = policy_version_,
           .prompt_tokens = prompt_tokens_,
           .response_tokens = response_tokens_,
+          .not_finite = not_finite_,
           .preemptions = scheduler_.num_preemptions(),
           .running_sequences = scheduler_.num_running(),
           .waiting_sequences = scheduler_.num_waiting(),

@@ -45,6 +45,7 @@ class RolloutEngine {
     int64_t policy_version = -1;
     uint64_t prompt_tokens = 0;    // Prefilled since construction, recomputation included.
     uint64_t response_tokens = 0;  // Sampled since construction.
+    uint64_t not_finite = 0;       // Of them, those whose log-probability is not: a weight is not finite either.
     uint64_t preemptions = 0;
     int running_sequences = 0;
     int waiting_sequences = 0;
@@ -78,6 +79,7 @@ class RolloutEngine {
     RandomStream stream;
     int64_t max_response_tokens = 0;
     uint32_t unfinished_samples = 0;
+    bool is_restricted = false;                     // By top_p or top_k.
     std::map<uint32_t, GeneratedResponse> samples;  // Those with a token, less the finished ones.
   };
 
@@ -85,8 +87,8 @@ class RolloutEngine {
                 const Options& options);
   torch::Tensor Forward(const PagedLayout& layout);  // -> hidden states [T, C]
   DrawnTokens Draw(const torch::Tensor& hidden_NC, const std::vector<SampleId>& ids) const;
-  // Appends a token; the response when that was its last.
-  std::optional<GeneratedResponse> Append(SampleId id, int64_t token_id, float logprob);
+  // Appends the token drawn in `row`; the response when that was its last.
+  std::optional<GeneratedResponse> Append(SampleId id, const DrawnTokens& drawn, size_t row);
 
   Transformer transformer_;
   int64_t policy_version_;
@@ -95,7 +97,7 @@ class RolloutEngine {
   std::map<uint64_t, ActiveRequest> requests_;               // By number of arrival.
   absl::flat_hash_map<std::string, uint64_t> number_of_id_;  // Of the requests above.
   uint64_t next_number_ = 0;
-  uint64_t prompt_tokens_ = 0, response_tokens_ = 0;
+  uint64_t prompt_tokens_ = 0, response_tokens_ = 0, not_finite_ = 0;
 };
 
 }  // namespace maspo

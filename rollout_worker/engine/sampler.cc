@@ -22,8 +22,10 @@ Tensor Column(absl::Span<const DrawParameters> rows, torch::Device device, const
   return torch::tensor(values).unsqueeze(1).to(device);
 }
 
-bool IsGreedy(const DrawParameters& row) { return row.temperature == 0; }
-bool IsRestricted(const DrawParameters& row) { return !IsGreedy(row) && (row.top_k > 0 || row.top_p < 1); }
+std::vector<float> ToVector(const Tensor& values_B1) {
+  const Tensor values = values_B1.squeeze(1).cpu();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
 
 // Logits with -infinity for the tokens that top_k and top_p exclude. The most probable token always stays.
 Tensor Restrict(const Tensor& logits_BV, absl::Span<const DrawParameters> rows) {
@@ -60,9 +62,11 @@ DrawnTokens DrawTokens(const Tensor& logits_BV, absl::Span<const DrawParameters>
     restricted.push_back(i);
     restricted_rows.push_back(rows[i]);
   }
+  Tensor index_K, whole_KV;  // Of the K restricted rows.
   if (!restricted.empty()) {
-    const Tensor index = torch::tensor(restricted).to(device);
-    scaled_BV = scaled_BV.index_copy(0, index, Restrict(scaled_BV.index_select(0, index), restricted_rows));
+    index_K = torch::tensor(restricted).to(device);
+    whole_KV = scaled_BV.index_select(0, index_K);
+    scaled_BV = scaled_BV.index_copy(0, index_K, Restrict(whole_KV, restricted_rows));
   }
 
   const Tensor logprobs_BV = scaled_BV.log_softmax(-1);
@@ -78,9 +82,15 @@ DrawnTokens DrawTokens(const Tensor& logits_BV, absl::Span<const DrawParameters>
                             logits_BV.argmax(-1, /*keepdim=*/true), token_B1);
   }
   const Tensor token_ids = token_B1.squeeze(1).cpu();
-  const Tensor logprobs = logprobs_BV.gather(1, token_B1).squeeze(1).cpu();
-  return {.token_ids = {token_ids.data_ptr<int64_t>(), token_ids.data_ptr<int64_t>() + token_ids.numel()},
-          .logprobs = {logprobs.data_ptr<float>(), logprobs.data_ptr<float>() + logprobs.numel()}};
+  const Tensor logprobs_B1 = logprobs_BV.gather(1, token_B1);
+  DrawnTokens drawn{.token_ids = {token_ids.data_ptr<int64_t>(), token_ids.data_ptr<int64_t>() + token_ids.numel()},
+                    .logprobs = ToVector(logprobs_B1)};
+  drawn.policy_logprobs = drawn.logprobs;
+  if (!restricted.empty()) {
+    const Tensor whole_K1 = whole_KV.log_softmax(-1).gather(1, token_B1.index_select(0, index_K));
+    drawn.policy_logprobs = ToVector(logprobs_B1.index_copy(0, index_K, whole_K1));
+  }
+  return drawn;
 }
 
 }  // namespace maspo

@@ -16,9 +16,13 @@ struct DrawParameters {
   float uniform = 0;      // In [0, 1): what decides.
 };
 
+inline bool IsGreedy(const DrawParameters& row) { return row.temperature == 0; }
+inline bool IsRestricted(const DrawParameters& row) { return !IsGreedy(row) && (row.top_k > 0 || row.top_p < 1); }
+
 struct DrawnTokens {
-  std::vector<int64_t> token_ids;  // [B]
-  std::vector<float> logprobs;     // [B], nats, of the distribution drawn from; untempered for a greedy row.
+  std::vector<int64_t> token_ids;           // [B]
+  std::vector<float> logprobs;              // [B], nats, of the distribution drawn from; untempered for a greedy row.
+  std::vector<float> policy_logprobs = {};  // [B]; the same without top_k and top_p.
 };
 
 // Draws one token from each row of logits: softmax(logits / temperature) restricted to the top_k most probable tokens,

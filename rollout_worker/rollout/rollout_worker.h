@@ -1,35 +1,36 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
+#include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "model/tokenizer.h"
-#include "rollout_worker/engine/rollout_engine.h"
-#include "rollout_worker/rollout/group_assembler.h"
+#include "rollout_worker/rollout/group_generator.h"
 #include "rollout_worker/rollout/group_scorer.h"
+#include "rollout_worker/rollout/held_groups.h"
+#include "rollout_worker/rollout/problems.h"
+#include "rollout_worker/rollout/rollout_metrics.h"
 #include "rollout_worker/rollout/worker_session.h"
 #include "rollout_worker/weights/weight_receiver.h"
 #include "services/base/closable_queue.h"
 #include "services/base/metrics.h"
-#include "services/base/stop_signal.h"
+#include "services/base/steady_mutex.h"
 
 namespace maspo {
 
 // The whole of a rollout worker, from leased prompts to submitted groups:
 //
-//   lease thread --leases--> engine (the caller's thread of Run) --groups--> score threads --> trajectories
+//   lease thread --leases--> engine thread --groups--> score threads --> trajectories
 //   weight thread --newest weights--^    taken between two decode steps
 //   session's heartbeat thread: liveness and counters
 //
-// A group waits until the worker serves its min_policy_version. When the learner forgot this worker (a new generation
-// of the session) everything in flight is dropped: others have the leases.
+// A group waits until the worker serves its min_policy_version. When the learner forgot this worker (another
+// registration of the session) everything in flight is dropped: others have the leases.
+//
+// It ends when its session does, all of it within a moment: every wait is woken and every call in flight returns.
 //
 // Run() is called once; Stop() from any thread.
 class RolloutWorker {
@@ -39,8 +40,8 @@ class RolloutWorker {
     RolloutEngine::Options engine;
     WeightReceiver::Options weights;
     GroupScorer::Options scoring;
-    int groups_in_flight = 16;  // Leases held before their groups are handed to scoring.
-    int scoring_threads = 2;
+    int groups_in_flight = 16;                // Leases held before their groups are complete.
+    int scoring_concurrency = 16;             // Groups being scored at a time; as many may wait for it.
     absl::Duration poll = absl::Seconds(10);  // Length of a long poll.
   };
   struct Hops {
@@ -49,69 +50,56 @@ class RolloutWorker {
     WeightChannel* weights;
     AnswerScorer* scorer;
     TrajectorySink* trajectories;
+    std::function<void()> close;  // Ends every call in flight, and later ones, with Cancelled.
   };
 
-  RolloutWorker(const Options& options, const Hops& hops, ModelConfig config, const Tokenizer* tokenizer,
+  // `problems` hears of what goes wrong, also from the hops themselves.
+  RolloutWorker(const Options& options, Hops hops, ModelConfig config, const Tokenizer* tokenizer, Problems* problems,
                 Metrics& metrics);
 
-  // Works until the run is over (ok), Stop(), or an error that no retry can mend.
+  // Works until the run is over (ok), Stop() (Cancelled), or an error that no retry can mend.
   absl::Status Run();
   void Stop();
+  const StopSignal& ended() const { return session_.ended(); }  // The rest of Run() takes no more than one step.
+  absl::Status status() const { return session_.status(); }     // What it ended with.
 
  private:
   // What the engine's loop takes in between two steps.
   struct Intake {
-    std::vector<v1::Lease> leases;
+    std::vector<HeldLease> leases;
     std::optional<ReceivedWeights> weights;
   };
 
-  absl::Status EngineLoop();  // Consumes leases and weights, produces groups; waits for either; ends when stopped.
-  absl::Status LeaseLoop();   // Produces leases while there is room for them; ends when stopped.
-  absl::Status WeightLoop();  // Produces weights; ends when stopped.
-  absl::Status ScoreLoop();   // Consumes groups; ends when the queue is closed and empty.
+  // All of them are unblocked by the session's end.
+  absl::Status EngineLoop();  // Consumes leases and weights, produces groups; waits for either.
+  absl::Status LeaseLoop();   // Produces leases while there is room for them.
+  absl::Status WeightLoop();  // Produces weights.
+  absl::Status ScoreLoop();   // Consumes groups; waits for them.
 
   Intake TakeIntake(bool wait);
-  absl::Status BeginGroups(std::vector<v1::Lease>& waiting);
-  void ForgetGroups(std::vector<v1::Lease>& waiting);
-  absl::Status Finish(std::vector<GeneratedResponse> responses);
+  void Forget(const std::string& worker_id, const std::vector<std::string>& group_ids);
+  void HandOver(GroupGenerator::Output output);
   // What a failed call to the learner means: ok = go on (after registering anew, or waiting), else end the loop.
   absl::Status Recover(const absl::Status& error, const std::string& worker_id);
+  bool HasEnded() const { return session_.ended().stop_requested(); }
+  void OnEnd();
   void Report(v1::HeartbeatRequest& heartbeat) const;
-  void Drop(const std::vector<std::string>& group_ids);
-  void UpdateStatus(const std::string& phase);
+  void UpdateStatus(const GroupGenerator& generator);
 
   const Options options_;
   const Hops hops_;
   const ModelConfig config_;
-  WorkerSession session_;
+  Problems* const problems_;
+  RolloutMetrics metrics_;
   WeightReceiver receiver_;
   GroupScorer scorer_;
-  GroupAssembler assembler_;               // The engine thread's.
-  std::unique_ptr<RolloutEngine> engine_;  // The engine thread's; null until the first weights.
-  std::string weights_of_;                 // The engine thread's: the registration under which its weights came.
-  ClosableQueue<GeneratedGroup> finished_;
-  StopSignal stop_;
+  ClosableQueue<GeneratedGroup> finished_;  // As many as may be held: nobody waits to hand one over.
 
-  prometheus::Counter& response_tokens_;
-  prometheus::Counter& prompt_tokens_;
-  prometheus::Counter& groups_;
-  prometheus::Counter& preemptions_;
-  prometheus::Histogram& generate_seconds_;
-  prometheus::Histogram& receive_seconds_;
-  prometheus::Gauge& policy_version_;
-  prometheus::Gauge& kv_utilization_;
-  prometheus::Gauge& running_sequences_;
-  prometheus::Gauge& waiting_sequences_;
-  prometheus::Gauge& held_groups_;
-
-  mutable absl::Mutex mutex_;
-  std::vector<v1::Lease> leases_ ABSL_GUARDED_BY(mutex_);           // From the lease thread to the engine.
+  mutable SteadyMutex mutex_;
+  HeldGroups held_ ABSL_GUARDED_BY(mutex_);
   std::optional<ReceivedWeights> weights_ ABSL_GUARDED_BY(mutex_);  // The newest, not taken yet.
-  int unfinished_groups_ ABSL_GUARDED_BY(mutex_) = 0;               // Leased and not yet handed to scoring.
-  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);              // Leased and not yet submitted, group ids.
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   v1::WorkerStatus status_ ABSL_GUARDED_BY(mutex_);
-  RolloutEngine::Stats counted_;  // The engine thread's: what the counters show.
+  WorkerSession session_;  // Last: its end touches what is above.
 };
 
 }  // namespace maspo

@@ -1,24 +1,39 @@
 #include "rollout_worker/rollout/worker_session.h"
 
+#include <google/protobuf/util/time_util.h>
 #include <spdlog/spdlog.h>
 
+#include <random>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "services/base/limited_log.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
+namespace {
 
-WorkerSession::WorkerSession(Options options, Membership* membership, Report report)
-    : options_(std::move(options)), membership_(membership), report_(std::move(report)) {}
+std::string RandomInstance() {
+  std::random_device random;
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
+}
+
+}  // namespace
+
+WorkerSession::WorkerSession(Options options, Membership* membership, Report report, std::function<void()> on_end)
+    : options_(std::move(options)), membership_(membership), report_(std::move(report)), on_end_(std::move(on_end)) {
+  options_.registration.set_instance(RandomInstance());
+}
 
 WorkerSession::~WorkerSession() {
-  Stop();
+  End(absl::CancelledError("the worker is done"));
   if (thread_.joinable()) thread_.join();
 }
 
 absl::Status WorkerSession::Start() {
   {
-    absl::MutexLock registering(&registering_);
+    SteadyLock registering(&registering_);
     MASPO_RETURN_IF_ERROR(Register());
   }
   thread_ = std::thread([this] { HeartbeatLoop(); });
@@ -27,64 +42,85 @@ absl::Status WorkerSession::Start() {
 
 absl::Status WorkerSession::Register() {
   MASPO_ASSIGN_OR_RETURN(const v1::RegisterResponse response, membership_->Register(options_.registration));
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   registration_.worker_id = response.worker_id();
   registration_.run_seed = response.run_seed();
-  ++registration_.generation;
   heartbeat_interval_ =
       absl::Seconds(response.heartbeat_interval().seconds()) + absl::Nanoseconds(response.heartbeat_interval().nanos());
-  spdlog::info("registered as {} in run {}", response.worker_id(), response.run_id());
+  static LimitedLog log;
+  log.Info("registered as {} in run {}", response.worker_id(), response.run_id());
   return absl::OkStatus();
 }
 
 absl::Status WorkerSession::Renew(const std::string& worker_id) {
-  absl::MutexLock registering(&registering_);
-  if (stopped() || registration().worker_id != worker_id) return absl::OkStatus();
+  SteadyLock registering(&registering_);
+  if (ended_.stop_requested() || registration().worker_id != worker_id) return absl::OkStatus();
   return Register();
 }
 
+v1::HeartbeatRequest WorkerSession::Heartbeat() const {
+  v1::HeartbeatRequest request;
+  {
+    SteadyLock lock(&mutex_);
+    request.set_worker_id(registration_.worker_id);
+    *request.mutable_hold() =
+        google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(heartbeat_interval_));
+  }
+  report_(request);
+  return request;
+}
+
 void WorkerSession::HeartbeatLoop() {
-  absl::Time last_answer = absl::Now();
+  absl::Time last_answer = SteadyNow();
   while (true) {
-    v1::HeartbeatRequest request;
-    request.set_worker_id(registration().worker_id);
-    report_(request);
-    absl::StatusOr<v1::HeartbeatResponse> response = membership_->Heartbeat(request);
+    const absl::Time sent = SteadyNow();
+    const v1::HeartbeatRequest request = Heartbeat();
+    const absl::StatusOr<v1::HeartbeatResponse> response = membership_->Heartbeat(request);
     absl::Status status = response.status();
     if (absl::IsNotFound(status)) status = Renew(request.worker_id());
-    if (status.ok()) last_answer = absl::Now();
-    if (response.ok() && response->stop()) return End(absl::OkStatus());
-    if (absl::IsCancelled(status)) return End(absl::OkStatus());
-    if (absl::IsFailedPrecondition(status)) return End(status);
-    if (absl::Now() - last_answer > options_.lost_after) {
-      return End(absl::UnavailableError(absl::StrCat(
-          "the learner has not answered for ", absl::FormatDuration(options_.lost_after), ": ", status.message())));
+    if (status.ok()) last_answer = SteadyNow();
+    if (response.ok() && response->stop()) return Finish(absl::OkStatus(), /*leave=*/false);
+    if (absl::IsFailedPrecondition(status)) return Finish(status, /*leave=*/false);
+    if (SteadyNow() - last_answer > options_.lost_after) {
+      return Finish(
+          absl::UnavailableError(absl::StrCat("the learner has not answered for ",
+                                              absl::FormatDuration(options_.lost_after), ": ", status.message())),
+          /*leave=*/false);
     }
-    absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_), heartbeat_interval_)) return;
+    // The answer may have been held back for the whole interval.
+    const absl::Duration interval = absl::Seconds(request.hold().seconds()) + absl::Nanoseconds(request.hold().nanos());
+    if (ended_.WaitUntil(sent + interval)) return;
   }
 }
 
-void WorkerSession::End(absl::Status status) {
-  absl::MutexLock lock(&mutex_);
-  if (!stopped_) end_status_ = std::move(status);
-  stopped_ = true;
+void WorkerSession::End(absl::Status why) { Finish(std::move(why), /*leave=*/true); }
+
+void WorkerSession::Finish(absl::Status why, bool leave) {
+  std::string worker_id;
+  {
+    SteadyLock lock(&mutex_);
+    if (ended_.stop_requested()) return;
+    end_status_ = why;
+    worker_id = registration_.worker_id;
+    ended_.RequestStop();
+  }
+  if (leave && !worker_id.empty()) {
+    v1::HeartbeatRequest last = Heartbeat();
+    last.clear_hold();
+    last.set_leaving(true);
+    last.mutable_status()->set_problem(std::string(why.message()));
+    membership_->Heartbeat(last).IgnoreError();  // Else the learner notices by itself.
+  }
+  on_end_();
 }
 
-void WorkerSession::Stop() { End(absl::OkStatus()); }
-
 WorkerSession::Registration WorkerSession::registration() const {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   return registration_;
 }
 
-bool WorkerSession::stopped() const {
-  absl::MutexLock lock(&mutex_);
-  return stopped_;
-}
-
 absl::Status WorkerSession::status() const {
-  absl::MutexLock lock(&mutex_);
+  SteadyLock lock(&mutex_);
   return end_status_;
 }
 

@@ -2,10 +2,12 @@
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/strings/str_format.h"
 #include "collective/collective.h"
+#include "model/weight_digest.h"
+#include "model/weight_manifest.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -34,6 +36,17 @@ absl::Status CheckLayout(const v1::WeightManifest& manifest, const ParameterSet&
       "the learner's tensors differ from this worker's; point model.path at the same folder");
 }
 
+absl::Status CheckDigests(const v1::WeightManifest& manifest, const ParameterSet& parameters) {
+  for (int i = 0; i < manifest.buckets_size(); ++i) {
+    const uint64_t digest = DigestOf(parameters.buckets()[i].values);
+    if (digest == manifest.buckets(i).digest()) continue;
+    return absl::UnavailableError(
+        absl::StrFormat("policy version %d arrived damaged: the digest of %s is %016x and should be %016x",
+                        manifest.policy_version(), manifest.buckets(i).name(), digest, manifest.buckets(i).digest()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 WeightReceiver::WeightReceiver(const Options& options, ModelConfig config, WeightChannel* channel)
@@ -45,19 +58,21 @@ absl::StatusOr<std::optional<ReceivedWeights>> WeightReceiver::ReceiveNewer(cons
   MASPO_ASSIGN_OR_RETURN(std::optional<v1::BroadcastPlan> plan, channel_->Join(worker_id, served_version, deadline));
   if (!plan) return std::nullopt;
 
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   absl::StatusOr<ReceivedWeights> received = Receive(*plan);
   v1::AcknowledgeRequest acknowledgement;
   acknowledgement.set_worker_id(worker_id);
   acknowledgement.set_epoch(plan->epoch());
   acknowledgement.set_policy_version(plan->manifest().policy_version());
   if (received.ok()) {
-    acknowledgement.set_digest(plan->manifest().digest());
+    for (const v1::WeightBucket& bucket : plan->manifest().buckets()) {
+      acknowledgement.add_bucket_digests(bucket.digest());
+    }
   } else {
     acknowledgement.set_error(std::string(received.status().message()));
     backend_ = nullptr;
   }
-  const absl::Duration receive_time = absl::Now() - start;
+  const absl::Duration receive_time = SteadyNow() - start;
   acknowledgement.set_seconds(static_cast<float>(absl::ToDoubleSeconds(receive_time)));
   MASPO_RETURN_IF_ERROR(channel_->Acknowledge(acknowledgement));
   if (!received.ok()) return received.status();
@@ -70,20 +85,16 @@ absl::StatusOr<ReceivedWeights> WeightReceiver::Receive(const v1::BroadcastPlan&
   ReceivedWeights received;
   received.policy_version = plan.manifest().policy_version();
   MASPO_ASSIGN_OR_RETURN(const torch::Device transport, TransportDevice(plan, options_.device));
-  received.parameters = ParameterSet::Allocate(config_, transport, torch::kFloat32, /*trainable=*/false);
+  MASPO_ASSIGN_OR_RETURN(const torch::Dtype dtype, DtypeOf(plan.manifest()));
+  received.parameters = ParameterSet::Allocate(config_, transport, dtype);
   MASPO_RETURN_IF_ERROR(CheckLayout(plan.manifest(), *received.parameters));
   MASPO_RETURN_IF_ERROR(Connect(plan, transport));
   for (const ParameterBucket& bucket : received.parameters->buckets()) {
     MASPO_RETURN_IF_ERROR(Broadcast(*backend_, bucket.values, /*root=*/0));
   }
-  const std::string digest = DigestOf(*received.parameters);
-  if (digest != plan.manifest().digest()) {
-    return absl::UnavailableError(absl::StrCat("policy version ", received.policy_version,
-                                               " arrived damaged: its digest is ", digest, " and should be ",
-                                               plan.manifest().digest()));
-  }
+  MASPO_RETURN_IF_ERROR(CheckDigests(plan.manifest(), *received.parameters));
   if (options_.device != transport) {
-    auto on_device = ParameterSet::Allocate(config_, options_.device, torch::kFloat32, /*trainable=*/false);
+    auto on_device = ParameterSet::Allocate(config_, options_.device, dtype);
     on_device->CopyFrom(*received.parameters);
     received.parameters = std::move(on_device);
   }

@@ -21,7 +21,7 @@ struct ReceivedWeights {
   int64_t policy_version = 0;
   std::string worker_id;  // Under which registration: a learner that was restarted may give a version other weights.
   std::shared_ptr<ParameterSet> parameters;
-  absl::Duration receive_time;  // From the plan to the end of the digest's check.
+  absl::Duration receive_time;  // From the plan to the end of the digests' check.
 };
 
 // Receives broadcasts into a buffer of its own while the engine goes on decoding with the old weights.
@@ -39,7 +39,7 @@ class WeightReceiver {
   WeightReceiver(const Options& options, ModelConfig config, WeightChannel* channel);
 
   // Waits for a version newer than `served_version`. nullopt: none before the deadline. The version fence: weights are
-  // only returned when their digest is the learner's. Unavailable: the epoch failed, call again. FailedPrecondition:
+  // only returned when their digests are the learner's. Unavailable: the epoch failed, call again. FailedPrecondition:
   // the learner has another model, or sends by NCCL to a worker without a GPU. NotFound, Cancelled: as
   // WeightChannel::Join.
   absl::StatusOr<std::optional<ReceivedWeights>> ReceiveNewer(const std::string& worker_id, int64_t served_version,

@@ -85,19 +85,26 @@ absl::StatusOr<std::string> HostOrOwn(const std::string& host) {
       absl::StrCat("this machine's own name, ", name, ", cannot be resolved: ", gai_strerror(error)));
 }
 
-std::string WhyCannotBind(const Address& address) {
+absl::Status CanBind(const Address& address) {
   addrinfo hints = {};
   hints.ai_flags = AI_PASSIVE;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(address.host.c_str(), absl::StrCat(address.port).c_str(), &hints, &found);
-  if (error != 0) return absl::StrCat("the host name cannot be resolved: ", gai_strerror(error));
+  if (error != 0) {
+    return absl::UnavailableError(absl::StrCat("the host name cannot be resolved: ", gai_strerror(error)));
+  }
   int bind_error = 0;
   for (const addrinfo* info = found; info != nullptr && bind_error == 0; info = info->ai_next) {
     bind_error = TryBind(*info);
   }
   freeaddrinfo(found);
-  return bind_error == 0 ? "it could not be bound a moment ago" : Reason(bind_error);
+  return bind_error == 0 ? absl::OkStatus() : absl::UnavailableError(Reason(bind_error));
+}
+
+std::string WhyCannotBind(const Address& address) {
+  const absl::Status status = CanBind(address);
+  return status.ok() ? "it could not be bound a moment ago" : std::string(status.message());
 }
 
 }  // namespace maspo

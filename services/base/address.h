@@ -24,8 +24,10 @@ absl::StatusOr<Address> ParseAddress(std::string_view text);
 // that its peers reach it at. Unavailable: the name does not resolve.
 absl::StatusOr<std::string> HostOrOwn(const std::string& host);
 
-// Why nobody can bind the address now, for people: "the port is in use by another process". For libraries that keep the
-// reason to themselves.
+// Whether a server could bind the address now. Unavailable, for people: "the port is in use by another process".
+absl::Status CanBind(const Address& address);
+
+// Why it cannot, for libraries that keep the reason to themselves.
 std::string WhyCannotBind(const Address& address);
 
 }  // namespace maspo

@@ -64,6 +64,17 @@ absl::Status AtomicFile::Commit() {
   return Sync(FolderOf(std::exchange(path_, {})));
 }
 
+absl::Status CommitFolder(const std::string& from, const std::string& to) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(from, error)) {
+    MASPO_RETURN_IF_ERROR(Sync(entry.path().string()));
+  }
+  if (error) return ErrnoStatus(error.value(), "read", from);
+  MASPO_RETURN_IF_ERROR(Sync(from));
+  if (std::rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, "create", to);
+  return Sync(FolderOf(to));
+}
+
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content) {
   MASPO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   file.stream().write(content.data(), static_cast<std::streamsize>(content.size()));
@@ -79,6 +90,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   if (in.bad()) return ErrnoStatus(errno, "read", path);
   return content;
+}
+
+bool PathExists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
 }
 
 }  // namespace maspo

@@ -31,7 +31,12 @@ class AtomicFile {
   std::ofstream out_;
 };
 
+// Gives a finished folder its name: all that is in it is on the disk before the name appears, and the name before this
+// returns. `to` does not exist.
+absl::Status CommitFolder(const std::string& from, const std::string& to);
+
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 absl::StatusOr<std::string> ReadFile(const std::string& path);  // NotFound: names the file.
+bool PathExists(const std::string& path);                       // False as well where that cannot be told.
 
 }  // namespace maspo

@@ -7,9 +7,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_mutex.h"
 
 namespace maspo {
 
@@ -28,8 +28,8 @@ class ClosableQueue {
 
   // Moves from `item` only on success.
   absl::Status Push(T&& item, absl::Time deadline) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithDeadline(absl::Condition(this, &ClosableQueue::PushCanReturn), deadline);
+    SteadyLock lock(&mutex_);
+    mutex_.AwaitUntil([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return PushCanReturn(); }, deadline);
     if (closed_) return absl::CancelledError("the queue is closed");
     if (items_.size() >= capacity_) return absl::DeadlineExceededError("the queue stayed full until the deadline");
     items_.push_back(std::move(item));
@@ -37,8 +37,8 @@ class ClosableQueue {
   }
 
   absl::StatusOr<T> Pop(absl::Time deadline) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithDeadline(absl::Condition(this, &ClosableQueue::PopCanReturn), deadline);
+    SteadyLock lock(&mutex_);
+    mutex_.AwaitUntil([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return PopCanReturn(); }, deadline);
     if (items_.empty()) {
       if (closed_) return absl::CancelledError("the queue is closed");
       return absl::DeadlineExceededError("the queue stayed empty until the deadline");
@@ -50,12 +50,12 @@ class ClosableQueue {
 
   // Wakes every waiter. Closing twice is the same as once.
   void Close() {
-    absl::MutexLock lock(&mutex_);
+    SteadyLock lock(&mutex_);
     closed_ = true;
   }
 
   size_t size() const {
-    absl::MutexLock lock(&mutex_);
+    SteadyLock lock(&mutex_);
     return items_.size();
   }
 
@@ -64,7 +64,7 @@ class ClosableQueue {
   bool PopCanReturn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !items_.empty(); }
 
   const size_t capacity_;
-  mutable absl::Mutex mutex_;  // Guards everything below.
+  mutable SteadyMutex mutex_;  // Guards everything below.
   std::deque<T> items_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,12 +1,5 @@
 #include "services/base/metrics.h"
 
-#include <prometheus/exposer.h>
-
-#include <exception>
-#include <utility>
-
-#include "absl/strings/str_cat.h"
-
 namespace maspo {
 
 namespace {
@@ -43,28 +36,5 @@ std::vector<double> GeometricBounds(double first, double factor, int count) {
   for (double bound = first; static_cast<int>(bounds.size()) < count; bound *= factor) bounds.push_back(bound);
   return bounds;
 }
-
-absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const Address& listen, const Metrics& metrics) {
-  constexpr size_t kThreads = 1;  // A scrape every few seconds.
-  try {
-    auto exposer = std::make_unique<prometheus::Exposer>(listen.ToString(), kThreads);
-    exposer->RegisterCollectable(metrics.registry());
-    exposer->RegisterCollectable(metrics.sources());
-    Address bound = listen;
-    bound.port = exposer->GetListeningPorts().at(0);
-    return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(bound), metrics, std::move(exposer)));
-  } catch (const std::exception&) {
-    return absl::UnavailableError(absl::StrCat("cannot serve metrics at ", listen.ToString(), ": ",
-                                               WhyCannotBind(listen), "; choose another metrics.port, or 0 for any"));
-  }
-}
-
-MetricsEndpoint::MetricsEndpoint(Address address, const Metrics& metrics, std::unique_ptr<prometheus::Exposer> exposer)
-    : address_(std::move(address)),
-      registry_(metrics.registry()),
-      sources_(metrics.sources()),
-      exposer_(std::move(exposer)) {}
-
-MetricsEndpoint::~MetricsEndpoint() = default;
 
 }  // namespace maspo

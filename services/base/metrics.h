@@ -11,13 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "services/base/address.h"
 #include "services/base/scrape_sources.h"
-
-namespace prometheus {
-class Exposer;
-}
 
 namespace maspo {
 
@@ -64,23 +58,5 @@ class Metrics {
 
 // `count` bounds that grow by `factor`, for instance seconds of calls: GeometricBounds(1e-3, 2, 16).
 std::vector<double> GeometricBounds(double first, double factor, int count);
-
-// Serves the metrics to Prometheus at http://HOST:PORT/metrics until destroyed.
-class MetricsEndpoint {
- public:
-  // Port 0 = any free one. Unavailable: one sentence that says why the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(const Address& listen, const Metrics& metrics);
-  ~MetricsEndpoint();
-
-  // With the port that was bound.
-  const Address& address() const { return address_; }
-
- private:
-  MetricsEndpoint(Address address, const Metrics& metrics, std::unique_ptr<prometheus::Exposer> exposer);
-  const Address address_;
-  const std::shared_ptr<prometheus::Registry> registry_;
-  const std::shared_ptr<ScrapeSources> sources_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
-};
 
 }  // namespace maspo

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/base/format.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -34,7 +34,7 @@ bool ProgressIsDue(bool terminal, absl::Duration since_start, absl::Duration sin
 }
 
 Progress::Progress(std::string what, std::string unit, double total)
-    : terminal_(isatty(STDERR_FILENO) != 0), start_(absl::Now()) {
+    : terminal_(isatty(STDERR_FILENO) != 0), start_(SteadyNow()) {
   state_.what = std::move(what);
   state_.unit = std::move(unit);
   state_.total = total;
@@ -48,12 +48,12 @@ Progress::~Progress() {
 void Progress::Update(double done, const std::string& note) {
   state_.done = done;
   state_.note = note;
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   if (ProgressIsDue(terminal_, now - start_, now - last_print_)) Print(/*last=*/false);
 }
 
 void Progress::Print(bool last) {
-  last_print_ = absl::Now();
+  last_print_ = SteadyNow();
   state_.elapsed = last_print_ - start_;
   const std::string line = ProgressLine(state_);
   if (terminal_) {

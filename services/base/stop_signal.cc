@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "absl/time/clock.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -28,7 +28,7 @@ void StopSignal::RequestStop() {
 
 bool StopSignal::WaitUntil(absl::Time deadline) const {
   while (!stop_requested()) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - SteadyNow();
     if (left <= absl::ZeroDuration()) return false;
     // Rounded up, so that the last round does not spin; at most a minute, so that an infinite wait fits an int.
     const int64_t millis =
@@ -39,6 +39,13 @@ bool StopSignal::WaitUntil(absl::Time deadline) const {
   return true;
 }
 
-bool StopSignal::WaitFor(absl::Duration duration) const { return WaitUntil(absl::Now() + duration); }
+void StopSignal::WaitOr(const StopSignal& other) const {
+  while (!stop_requested() && !other.stop_requested()) {
+    pollfd waiting[] = {{.fd = fd_, .events = POLLIN, .revents = 0}, {.fd = other.fd_, .events = POLLIN, .revents = 0}};
+    poll(waiting, 2, -1);
+  }
+}
+
+bool StopSignal::WaitFor(absl::Duration duration) const { return WaitUntil(SteadyNow() + duration); }
 
 }  // namespace maspo

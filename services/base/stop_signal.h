@@ -24,6 +24,9 @@ class StopSignal {
   bool WaitUntil(absl::Time deadline) const;
   bool WaitFor(absl::Duration duration) const;
 
+  // Until a stop was requested of this one or of the other.
+  void WaitOr(const StopSignal& other) const;
+
   // Readable from the moment a stop is requested. Only for poll(): never read it.
   int fd() const { return fd_; }
 

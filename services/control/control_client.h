@@ -5,13 +5,14 @@
 #include "absl/time/time.h"
 #include "proto/control.grpc.pb.h"
 #include "services/control/membership.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/rpc/rpc_channel.h"
 
 namespace maspo {
 
 // The Membership of workers and of the CLI. Register() waits for a learner that starts later, up to register_timeout.
 // Heartbeat() and GetStatus() are single attempts, because their callers repeat them anyway: Unavailable or
-// DeadlineExceeded when the learner does not answer. Cancelled after the channel was closed.
+// DeadlineExceeded when the learner does not answer. A heartbeat is held no longer than half of network.call_timeout,
+// and the last one of a worker that leaves is given a second. Cancelled after the channel was closed.
 //
 // Thread-safe.
 class ControlClient final : public Membership {

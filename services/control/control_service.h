@@ -2,28 +2,28 @@
 
 #include "proto/control.grpc.pb.h"
 #include "services/base/metrics.h"
-#include "services/control/membership.h"
-#include "services/runtime/served_calls.h"
+#include "services/control/parking_membership.h"
+#include "services/rpc/served_calls.h"
 
 namespace maspo {
 
-// The gRPC end of a Membership.
+// The gRPC end of a ParkingMembership.
 //
-// Thread-safe, one handler thread a call.
-class ControlService final : public v1::ControlService::Service {
+// Thread-safe. Heartbeat() parks its call, the others have a handler thread.
+class ControlService final : public v1::ControlService::WithCallbackMethod_Heartbeat<v1::ControlService::Service> {
  public:
   // `membership` and `metrics` outlive the service.
-  ControlService(Membership* membership, Metrics& metrics) : membership_(membership), calls_(metrics) {}
+  ControlService(ParkingMembership* membership, Metrics& metrics) : membership_(membership), calls_(metrics) {}
 
   grpc::Status Register(grpc::ServerContext* context, const v1::RegisterRequest* request,
                         v1::RegisterResponse* response) override;
-  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
-                         v1::HeartbeatResponse* response) override;
+  grpc::ServerUnaryReactor* Heartbeat(grpc::CallbackServerContext* context, const v1::HeartbeatRequest* request,
+                                      v1::HeartbeatResponse* response) override;
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::StatusRequest* request,
                          v1::RunStatus* response) override;
 
  private:
-  Membership* const membership_;
+  ParkingMembership* const membership_;
   ServedCalls calls_;
 };
 

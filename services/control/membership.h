@@ -18,7 +18,8 @@ class Membership {
   // FailedPrecondition: other contract version or model digest.
   virtual absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request) = 0;
 
-  // Renews the leases it names. NotFound: register again.
+  // Renews the leases it names; the answer may come as late as the request lets it be held, but at once when the run is
+  // over: that answer, and nothing else, says so. NotFound: register again.
   virtual absl::StatusOr<v1::HeartbeatResponse> Heartbeat(const v1::HeartbeatRequest& request) = 0;
 
   virtual absl::StatusOr<v1::RunStatus> GetStatus() = 0;

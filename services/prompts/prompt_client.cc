@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -21,15 +21,9 @@ absl::StatusOr<std::vector<v1::Lease>> PromptClient::Acquire(const std::string& 
   return leases;
 }
 
-absl::Status PromptClient::Release(const std::string& worker_id, const std::string& group_id, const std::string& reason,
-                                   const std::string& message) {
-  v1::ReleaseRequest request;
-  request.set_worker_id(worker_id);
-  request.set_group_id(group_id);
-  request.set_reason(reason);
-  request.set_message(message);
+absl::Status PromptClient::Release(const v1::ReleaseRequest& release) {
   v1::ReleaseResponse response;
-  return Unary(*learner_, absl::Now() + learner_->call_timeout(), *stub_, &v1::PromptService::Stub::Release, request,
+  return Unary(*learner_, SteadyNow() + learner_->call_timeout(), *stub_, &v1::PromptService::Stub::Release, release,
                response);
 }
 

@@ -6,13 +6,13 @@
 
 #include "proto/prompt.grpc.pb.h"
 #include "services/prompts/prompt_source.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/rpc/rpc_channel.h"
 
 namespace maspo {
 
 // The worker's PromptSource. A learner that does not answer looks like one without an admissible prompt: Acquire()
 // tries on and returns nothing at its deadline; the channel logs the outage. Release() is tried for one call timeout,
-// then Unavailable. Cancelled also after the channel was closed.
+// then Unavailable. Cancelled after the channel was closed.
 //
 // Thread-safe.
 class PromptClient final : public PromptSource {
@@ -23,8 +23,7 @@ class PromptClient final : public PromptSource {
 
   absl::StatusOr<std::vector<v1::Lease>> Acquire(const std::string& worker_id, int max_groups,
                                                  absl::Time deadline) override;
-  absl::Status Release(const std::string& worker_id, const std::string& group_id, const std::string& reason,
-                       const std::string& message) override;
+  absl::Status Release(const v1::ReleaseRequest& release) override;
 
  private:
   RpcChannel* const learner_;

@@ -2,42 +2,37 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "services/base/status_macros.h"
-#include "services/runtime/call_deadline.h"
+#include "services/rpc/long_poll.h"
 
 namespace maspo {
 
-grpc::Status PromptService::Lease(grpc::ServerContext* context, const v1::LeaseRequest* request,
-                                  v1::LeaseResponse* response) {
-  return calls_.Answer("Lease", [&] { return Acquire(*context, *request, *response); });
+grpc::ServerUnaryReactor* PromptService::Lease(grpc::CallbackServerContext* context, const v1::LeaseRequest* request,
+                                               v1::LeaseResponse* response) {
+  using Leases = std::vector<v1::Lease>;
+  const int max_groups = static_cast<int>(std::min<uint32_t>(request->max_groups(), std::numeric_limits<int>::max()));
+  return LongPollCall<Leases>::Start(
+      context, &calls_, "Lease",
+      {.park =
+           [=, this](Answer<Leases> answer) {
+             return source_->Park(request->worker_id(), max_groups, std::move(answer));
+           },
+       .withdraw = [this](Ticket ticket) { return source_->Withdraw(ticket); },
+       .respond =
+           [response](Leases leases) {
+             for (v1::Lease& lease : leases) *response->add_leases() = std::move(lease);
+           },
+       .undelivered =
+           [=, this] {
+             source_->TakeBackUndelivered(request->worker_id(), {response->leases().begin(), response->leases().end()});
+           }});
 }
 
 grpc::Status PromptService::Release(grpc::ServerContext*, const v1::ReleaseRequest* request, v1::ReleaseResponse*) {
-  return calls_.Answer("Release", [&] {
-    return source_->Release(request->worker_id(), request->group_id(), request->reason(), request->message());
-  });
-}
-
-absl::Status PromptService::Acquire(const grpc::ServerContext& context, const v1::LeaseRequest& request,
-                                    v1::LeaseResponse& response) {
-  const int max_groups = static_cast<int>(std::min<uint32_t>(request.max_groups(), std::numeric_limits<int>::max()));
-  MASPO_ASSIGN_OR_RETURN(
-      std::vector<v1::Lease> leases,
-      WaitWhileCallerListens(
-          context, [&](absl::Time deadline) { return source_->Acquire(request.worker_id(), max_groups, deadline); },
-          [](const std::vector<v1::Lease>& granted) { return granted.empty(); }));
-  if (!context.IsCancelled()) {
-    for (v1::Lease& lease : leases) *response.add_leases() = std::move(lease);
-    return absl::OkStatus();
-  }
-  for (const v1::Lease& lease : leases) {
-    MASPO_RETURN_IF_ERROR(source_->Release(request.worker_id(), lease.group().group_id(), "undelivered",
-                                           "the worker was gone when its lease was granted"));
-  }
-  return absl::CancelledError("the caller is gone");
+  return calls_.Answer("Release", [&] { return source_->Release(*request); });
 }
 
 }  // namespace maspo

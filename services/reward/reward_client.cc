@@ -1,23 +1,19 @@
 #include "services/reward/reward_client.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
 
-RetryPolicy WhatAnotherServerMayAnswer(int attempts) {
-  RetryPolicy policy;
-  policy.codes = {absl::StatusCode::kUnavailable, absl::StatusCode::kResourceExhausted,
-                  absl::StatusCode::kDeadlineExceeded};
+RetryPolicy InRounds(int attempts) {
+  RetryPolicy policy = WhatAnotherServerMayJudge();
   policy.max_backoff = absl::Seconds(1);
   policy.max_attempts = attempts;
-  policy.seed = std::random_device()();
   return policy;
 }
 
@@ -45,7 +41,8 @@ absl::StatusOr<std::unique_ptr<RewardClient>> RewardClient::Create(const Options
 RewardClient::RewardClient(std::vector<RewardEndpoint> endpoints, const Options& options)
     : endpoints_(std::move(endpoints)),
       max_batch_items_(options.max_batch_items),
-      retry_(WhatAnotherServerMayAnswer(options.attempts)),
+      retry_(InRounds(options.attempts)),
+      on_outcome_(options.on_outcome),
       rotation_(endpoints_.size()) {}
 
 absl::StatusOr<std::vector<v1::VerifiedAnswer>> RewardClient::Score(const std::vector<v1::VerifyItem>& items,
@@ -77,7 +74,7 @@ absl::Status RewardClient::VerifyBatch(const v1::VerifyBatchRequest& request, ab
     absl::Status status;
     for (size_t tries = 0; tries < endpoints_.size(); ++tries) {
       status = VerifyOnNextEndpoint(request, deadline, response);
-      if (status.ok() || !retry_.Retries(status.code()) || absl::Now() >= deadline) return status;
+      if (status.ok() || !retry_.Retries(status.code()) || SteadyNow() >= deadline) return status;
     }
     return status;
   });
@@ -88,7 +85,7 @@ absl::Status RewardClient::VerifyOnNextEndpoint(const v1::VerifyBatchRequest& re
   size_t index = 0;
   {
     absl::MutexLock lock(&mutex_);
-    index = rotation_.Begin(absl::Now());
+    index = rotation_.Begin(SteadyNow());
   }
   const RewardEndpoint& endpoint = endpoints_[index];
   response.Clear();
@@ -96,8 +93,9 @@ absl::Status RewardClient::VerifyOnNextEndpoint(const v1::VerifyBatchRequest& re
       deadline, [&](grpc::ClientContext& context) { return endpoint.stub->VerifyBatch(&context, request, &response); });
   {
     absl::MutexLock lock(&mutex_);
-    rotation_.End(index, OutcomeOf(status), absl::Now());
+    rotation_.End(index, OutcomeOf(status), SteadyNow());
   }
+  on_outcome_(status);
   MASPO_RETURN_IF_ERROR(status);
   return CheckFits(request, response, endpoint.channel->name());
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -11,11 +12,11 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/reward.pb.h"
 #include "proto/run_config.pb.h"
+#include "services/base/retry.h"
 #include "services/base/stop_signal.h"
 #include "services/reward/answer_scorer.h"
 #include "services/reward/endpoint_rotation.h"
 #include "services/reward/reward_endpoint.h"
-#include "services/runtime/retry.h"
 
 namespace maspo {
 
@@ -38,6 +39,8 @@ class RewardClient final : public AnswerScorer {
     std::string key = "network.reward_servers";      // What named them, for messages.
     uint32_t max_batch_items = 4096;                 // reward.max_batch_items of the servers.
     int attempts = std::numeric_limits<int>::max();  // Rounds over all servers.
+    // Hears how every call to a server ended, while Score() may go on trying.
+    std::function<void(const absl::Status& outcome)> on_outcome = [](const absl::Status&) {};
   };
   static absl::StatusOr<std::unique_ptr<RewardClient>> Create(const Options& options);
 
@@ -58,6 +61,7 @@ class RewardClient final : public AnswerScorer {
   const std::vector<RewardEndpoint> endpoints_;
   const uint32_t max_batch_items_;
   const RetryPolicy retry_;
+  const std::function<void(const absl::Status&)> on_outcome_;
   StopSignal closed_;
 
   absl::Mutex mutex_;

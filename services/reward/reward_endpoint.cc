@@ -1,5 +1,6 @@
 #include "services/reward/reward_endpoint.h"
 
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,14 @@ absl::StatusOr<std::vector<RewardEndpoint>> RewardEndpointsAt(const std::vector<
     endpoints.push_back({std::move(channel), std::move(stub)});
   }
   return endpoints;
+}
+
+RetryPolicy WhatAnotherServerMayJudge() {
+  RetryPolicy policy;
+  policy.codes = {absl::StatusCode::kUnavailable, absl::StatusCode::kResourceExhausted,
+                  absl::StatusCode::kDeadlineExceeded};
+  policy.seed = std::random_device()();
+  return policy;
 }
 
 absl::Status CheckFits(const v1::VerifyBatchRequest& request, const v1::VerifyBatchResponse& response,

@@ -8,7 +8,8 @@
 #include "absl/status/statusor.h"
 #include "proto/reward.grpc.pb.h"
 #include "proto/run_config.pb.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/base/retry.h"
+#include "services/rpc/rpc_channel.h"
 
 namespace maspo {
 
@@ -23,6 +24,10 @@ struct RewardEndpoint {
 absl::StatusOr<std::vector<RewardEndpoint>> RewardEndpointsAt(const std::vector<std::string>& addresses,
                                                               const std::string& key,
                                                               const v1::NetworkSection& network);
+
+// Which failures of a server another one, or the same one later, may make good: it is away or stops, it is busy, it is
+// late.
+RetryPolicy WhatAnotherServerMayJudge();
 
 // Internal: the server answered other items than it was asked.
 absl::Status CheckFits(const v1::VerifyBatchRequest& request, const v1::VerifyBatchResponse& response,

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
-#include "services/runtime/call_deadline.h"
+#include "services/rpc/call_deadline.h"
 
 namespace maspo {
 
@@ -17,7 +17,7 @@ RewardService::RewardService(AnswerScorer* scorer, const Options& options, Metri
 
 grpc::Status RewardService::VerifyBatch(grpc::ServerContext* context, const v1::VerifyBatchRequest* request,
                                         v1::VerifyBatchResponse* response) {
-  return calls_.Answer("VerifyBatch", [&] { return Verify(*request, AnswerBy(*context), *response); });
+  return calls_.Answer("VerifyBatch", [&] { return Verify(*request, AnswerBy(context->deadline()), *response); });
 }
 
 grpc::Status RewardService::VerifyStream(
@@ -26,7 +26,7 @@ grpc::Status RewardService::VerifyStream(
     v1::VerifyBatchRequest request;
     while (stream->Read(&request)) {
       v1::VerifyBatchResponse response;
-      MASPO_RETURN_IF_ERROR(Verify(request, AnswerBy(*context), response));
+      MASPO_RETURN_IF_ERROR(Verify(request, AnswerBy(context->deadline()), response));
       if (!stream->Write(response)) return absl::CancelledError("the caller left the stream");
     }
     return absl::OkStatus();

@@ -8,7 +8,7 @@
 #include "proto/reward.grpc.pb.h"
 #include "services/base/metrics.h"
 #include "services/reward/answer_scorer.h"
-#include "services/runtime/served_calls.h"
+#include "services/rpc/served_calls.h"
 
 namespace maspo {
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "proto/trajectory.grpc.pb.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/rpc/rpc_channel.h"
 #include "services/trajectory/trajectory_sink.h"
 
 namespace maspo {
@@ -11,7 +11,7 @@ namespace maspo {
 // The worker's TrajectorySink. Offers a group again and again while the learner is full or away, which is safe because
 // groups are accepted once by id: AlreadyExists may mean that an earlier try of the same Offer() arrived. At the
 // deadline ResourceExhausted, DeadlineExceeded or Unavailable, whichever it was last; the learner's other answers pass
-// through. Cancelled also after the channel was closed.
+// through. Cancelled after the channel was closed.
 //
 // Thread-safe.
 class TrajectoryClient final : public TrajectorySink {

@@ -2,7 +2,7 @@
 
 #include "proto/trajectory.grpc.pb.h"
 #include "services/base/metrics.h"
-#include "services/runtime/served_calls.h"
+#include "services/rpc/served_calls.h"
 #include "services/trajectory/trajectory_sink.h"
 
 namespace maspo {

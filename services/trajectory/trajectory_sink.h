@@ -14,7 +14,8 @@ class TrajectorySink {
   virtual ~TrajectorySink() = default;
 
   // Ok: accepted. AlreadyExists: accepted before. FailedPrecondition: too old, dropped. NotFound: never issued by this
-  // learner. ResourceExhausted: no room before the deadline. InvalidArgument: malformed. Cancelled: the run is over.
+  // learner. ResourceExhausted: no room (the client submits again until the deadline). InvalidArgument: malformed.
+  // Unavailable: the learner stops, or cannot write its ledger.
   virtual absl::Status Offer(v1::TrajectoryGroup group, absl::Time deadline) = 0;
 };
 

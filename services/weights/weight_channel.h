@@ -11,7 +11,7 @@
 
 namespace maspo {
 
-// The control side of the weight plane (the tensors go over a collective). Two ends: WeightPublisher in the learner,
+// The control side of the weight plane (the tensors go over a collective). Two ends: BroadcastEpochs in the learner,
 // WeightClient in the worker.
 //
 // Thread-safe.
@@ -20,7 +20,7 @@ class WeightChannel {
   virtual ~WeightChannel() = default;
 
   // Parks the worker until a version newer than served_version is broadcast to it; nullopt at the deadline.
-  // NotFound: unknown worker_id. Cancelled: the run is over.
+  // NotFound: unknown worker_id. Unavailable: the learner stops.
   virtual absl::StatusOr<std::optional<v1::BroadcastPlan>> Join(const std::string& worker_id, int64_t served_version,
                                                                 absl::Time deadline) = 0;
 

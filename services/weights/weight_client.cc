@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 
@@ -21,7 +21,7 @@ absl::StatusOr<std::optional<v1::BroadcastPlan>> WeightClient::Join(const std::s
 
 absl::Status WeightClient::Acknowledge(const v1::AcknowledgeRequest& acknowledgement) {
   v1::AcknowledgeResponse response;
-  return Unary(*learner_, absl::Now() + learner_->call_timeout(), *stub_, &v1::WeightService::Stub::Acknowledge,
+  return Unary(*learner_, SteadyNow() + learner_->call_timeout(), *stub_, &v1::WeightService::Stub::Acknowledge,
                acknowledgement, response);
 }
 

@@ -6,14 +6,14 @@
 #include <string>
 
 #include "proto/weights.grpc.pb.h"
-#include "services/runtime/rpc_channel.h"
+#include "services/rpc/rpc_channel.h"
 #include "services/weights/weight_channel.h"
 
 namespace maspo {
 
 // The worker's WeightChannel. A learner that does not answer looks like one without newer weights: Join() tries on and
 // returns nothing at its deadline; the channel logs the outage. Acknowledge() is tried for one call timeout, then
-// Unavailable. Cancelled also after the channel was closed.
+// Unavailable. Cancelled after the channel was closed.
 //
 // Thread-safe.
 class WeightClient final : public WeightChannel {

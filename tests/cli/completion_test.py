@@ -21,7 +21,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 $function_name
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-COMMANDS = ["completion", "eval", "extract", "generate", "ledger", "report", "score", "sft", "status", "trace", "train", "verify", "version"]
+COMMANDS = ["completion", "eval", "extract", "generate", "ledger", "plan", "report", "score", "sft", "status", "trace", "train", "verify", "version"]
 
 
 def script(shell):

@@ -27,7 +27,7 @@ class GenerateCommandTest : public ::testing::Test {
   static void SetUpTestSuite() {
     folder_ = std::make_unique<TempDir>();
     const ModelConfig config = *ModelConfig::Load(base_);
-    const auto parameters = ParameterSet::Allocate(config, torch::kCPU, torch::kFloat32, /*trainable=*/false);
+    const auto parameters = ParameterSet::Allocate(config, torch::kCPU, torch::kFloat32);
     torch::Generator generator = at::detail::createCPUGenerator(4);
     for (ParameterBucket& bucket : parameters->buckets()) bucket.values.normal_(0, 0.3, generator);
     ASSERT_TRUE(SaveModel(Model(), base_, config, *parameters).ok());

@@ -14,6 +14,7 @@
 #include "cli/train/gpu_placement.h"
 #include "cli/train/row_stream.h"
 #include "cli/train/run_lines.h"
+#include "cli/train/source_names.h"
 #include "tests/support/temp_dir.h"
 
 namespace maspo {
@@ -26,6 +27,19 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kHostile[] = "</pre><script>alert('x')</script>\x01\xff";
+
+TEST(SourceNamesTest, ASourceThatNoProblemHasIsNamed) {
+  v1::RewardSection reward;
+  for (const char* entry : {"prime_math", "aime=prime_math", "amie=default"}) reward.add_rule_sets(entry);
+  for (const char* entry : {"format=0.1", "aime/length=1", "sums/length=1"}) reward.add_terms(entry);
+  for (const char* entry : {"aime=http://127.0.0.1:1/a=b", "code=grpc://127.0.0.1:1"})
+    reward.add_external_scorers(entry);
+  const std::string none = "no problem of data.train or data.eval has the source ";
+  EXPECT_THAT(UnknownSources(reward, {"aime", "math"}),
+              ElementsAre("reward.rule_sets: " + none + "amie (they have: aime, math)",
+                          "reward.terms: " + none + "sums (they have: aime, math)",
+                          "reward.external_scorers: " + none + "code (they have: aime, math)"));
+}
 
 TEST(RunLinesTest, TellsStepRewardTimeAndWorkers) {
   v1::RunStatus status;
@@ -56,6 +70,13 @@ TEST(RunLinesTest, BeforeTheFirstStepThereAreNoNumbers) {
   status.set_total_steps(100);
   status.set_phase("evaluate");
   EXPECT_THAT(RunLines(status, {}), ElementsAre("step 0/100  ....................  0 %", "evaluate; 0 workers"));
+}
+
+TEST(RunLinesTest, AStepWithoutTokensHasNoEntropy) {
+  v1::RunStatus status;
+  (*status.mutable_metrics())["reward/mean"] = -1;
+  (*status.mutable_metrics())["time/step_s"] = 1;
+  EXPECT_THAT(RunLines(status, {})[1], testing::StartsWith("reward -1.000, 0 tokens long"));
 }
 
 TEST(EscapeHtmlTest, ShowsAnythingLiterally) {
@@ -122,6 +143,12 @@ TEST_F(ReportTest, SeveralRunsShareTheirCharts) {
   const std::string page = ReportPage({first, second});
   EXPECT_THAT(page, HasSubstr(">second</text>"));
   EXPECT_THAT(page, HasSubstr("first, first</th>"));
+}
+
+TEST_F(ReportTest, MeansLeaveOutStepsThatHaveNoNumber) {
+  dir_.Write("metrics.jsonl", "{\"step\":1,\"reward/mean\":1}\n{\"step\":2,\"reward/mean\":1,\"policy/entropy\":2}\n");
+  const std::string table = RunSummary::Load(dir_.path())->Table(dir_.path());
+  EXPECT_THAT(table, testing::ContainsRegex("entropy, nats per token +- +2.000"));
 }
 
 TEST_F(ReportTest, AFolderWithoutMetricsIsNamed) {

@@ -2,14 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "collective/collective.h"
+#include "tests/support/gpu.h"
 
 namespace maspo {
 namespace {
-
-bool HasDriver() { return std::filesystem::exists("/dev/nvidiactl"); }
 
 TEST(DeviceTest, CpuNeedsNothing) { EXPECT_TRUE(LoadDevice("cpu").ok()); }
 
@@ -20,7 +17,7 @@ TEST(DeviceTest, OtherDevicesAreRefused) {
 }
 
 TEST(DeviceTest, CudaWithoutADriverSaysSo) {
-  if (HasDriver()) GTEST_SKIP() << "this machine has a NVIDIA driver";
+  if (HasGpu()) GTEST_SKIP() << "this machine has a NVIDIA driver";
   const absl::Status status = LoadDevice("cuda:0").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(status.message().find("no NVIDIA driver"), absl::string_view::npos) << status;
@@ -28,7 +25,7 @@ TEST(DeviceTest, CudaWithoutADriverSaysSo) {
 }
 
 TEST(DeviceTest, CollectivesOnCudaWithoutTheLibraryAreRefused) {
-  if (HasDriver()) GTEST_SKIP() << "this machine has a NVIDIA driver";
+  if (HasGpu()) GTEST_SKIP() << "this machine has a NVIDIA driver";
   const auto backend = MakeBackend(torch::Device("cuda:0"), nullptr, 0, 1, absl::Seconds(1), "");
   EXPECT_EQ(backend.status().code(), absl::StatusCode::kFailedPrecondition);
 }

@@ -5,24 +5,16 @@
 
 #include "collective/collective.h"
 #include "collective/device.h"
+#include "tests/support/gpu.h"
 
 namespace maspo {
 namespace {
 
-// The number of GPUs to use, at most two; 0 = none, the reason is in `why`.
-int NumGpus(std::string& why) {
-  const absl::Status status = LoadDevice("cuda:0").status();
-  if (!status.ok()) {
-    why = std::string(status.message());
-    return 0;
-  }
-  return std::min(LoadedCudaLibrary()->num_devices(), 2);
-}
-
 TEST(NcclTest, BroadcastReachesEveryGpu) {
-  std::string why;
-  const int num_gpus = NumGpus(why);
-  if (num_gpus == 0) GTEST_SKIP() << why;
+  if (!HasGpu()) GTEST_SKIP() << kNoGpu;
+  const auto first = LoadDevice("cuda:0");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int num_gpus = std::min(LoadedCudaLibrary()->num_devices(), 2);
   const auto server = ServeStore("127.0.0.1", 0);
   ASSERT_TRUE(server.ok()) << server.status();
   std::vector<std::thread> members;

@@ -7,14 +7,18 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "collective/device.h"
 #include "collective/gpu_metrics.h"
 #include "learner/publish/weight_publisher.h"
 #include "learner/update/policy_update.h"
 #include "model/logprobs.h"
 #include "rollout_worker/weights/weight_receiver.h"
+#include "services/base/spelling.h"
+#include "services/base/steady_clock.h"
+#include "tests/learner/sharded/rank_policy.h"
+#include "tests/model/held_weights.h"
 #include "tests/rollout_worker/engine/engine_driver.h"
+#include "tests/support/gpu.h"
 
 namespace maspo {
 namespace {
@@ -23,8 +27,8 @@ namespace {
 constexpr double kLogprobTolerance = 2e-5;
 constexpr double kRelativeTolerance = 2e-4;
 
-std::shared_ptr<ParameterSet> ParametersOn(torch::Device device, bool trainable) {
-  auto parameters = ParameterSet::Allocate(SmallConfig(), device, torch::kFloat32, trainable);
+std::shared_ptr<ParameterSet> ParametersOn(torch::Device device) {
+  auto parameters = ParameterSet::Allocate(SmallConfig(), device, torch::kFloat32);
   parameters->CopyFrom(*RandomParameters(SmallConfig(), /*seed=*/1));
   return parameters;
 }
@@ -32,15 +36,16 @@ std::shared_ptr<ParameterSet> ParametersOn(torch::Device device, bool trainable)
 class CudaTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    if (!HasGpu()) GTEST_SKIP() << kNoGpu;
     const absl::Status status = LoadDevice("cuda:0").status();
-    if (!status.ok()) GTEST_SKIP() << status.message();
+    ASSERT_TRUE(status.ok()) << status;
   }
   const torch::Device gpu_{torch::kCUDA, 0};
 };
 
 // Requests that share prefixes, stop at different lengths and preempt one another.
 Responses GenerateOn(torch::Device device) {
-  auto engine = *RolloutEngine::Create(SmallConfig(), ParametersOn(device, false), 0,
+  auto engine = *RolloutEngine::Create(SmallConfig(), ParametersOn(device), 0,
                                        {.max_running_sequences = 6, .kv_block_tokens = 4, .kv_cache_tokens = 240});
   for (int i = 0; i < 5; ++i) {
     GenerationRequest request = MakeRequest(absl::StrCat("r", i), 3 + 5 * i, /*num_samples=*/4, 20 + 7 * i);
@@ -69,7 +74,7 @@ TEST_F(CudaTest, TheEngineSamplesWhatItSamplesOnTheCpu) {
 }
 
 TEST_F(CudaTest, SamplerAndLearnerAgree) {
-  auto engine = *RolloutEngine::Create(SmallConfig(), ParametersOn(gpu_, false), 0, {});
+  auto engine = *RolloutEngine::Create(SmallConfig(), ParametersOn(gpu_), 0, {});
   const GenerationRequest request = MakeRequest("r", 9, /*num_samples=*/16, 60);
   ASSERT_TRUE(engine->Submit(request).ok());
   PackedGroup group{.prompt = request.prompt_token_ids, .responses = {}};
@@ -81,7 +86,7 @@ TEST_F(CudaTest, SamplerAndLearnerAgree) {
   const std::vector<PackedGroup> groups = {group};
   const torch::NoGradGuard no_grad;
   for (const torch::Device device : {torch::Device(torch::kCPU), gpu_}) {
-    const Transformer model(SmallConfig(), ParametersOn(device, false));
+    const Transformer model(SmallConfig(), ParametersOn(device));
     const torch::Tensor scored =
         ResponseLogprobs(model, PackedLayout::Of(groups), /*temperature=*/1, kDefaultLogitsPerChunk)
             .logprobs_N.to(torch::kCPU);
@@ -113,19 +118,17 @@ std::vector<TrainingGroup> RandomGroups() {
 }
 
 struct Update {
-  PolicyUpdate::Result result;
+  UpdateResult result;
   std::shared_ptr<ParameterSet> parameters;
 };
 
 Update UpdateOn(torch::Device device, const v1::ObjectiveConfig& objective) {
-  Update update{.result = {}, .parameters = ParametersOn(device, /*trainable=*/true)};
-  Transformer policy(SmallConfig(), update.parameters);
-  const Transformer reference(SmallConfig(), ParametersOn(device, false));
-  AdamW optimizer(update.parameters, v1::OptimizerConfig());
-  PolicyUpdate policy_update({.micro_batch_tokens = 40}, &policy, &optimizer, *MakeObjective(objective), &reference);
+  RankPolicy rank(SmallConfig(), *ParametersOn(device)), reference(SmallConfig(), *ParametersOn(device));
+  PolicyUpdate policy_update({.micro_batch_tokens = 40}, &rank.policy, &rank.optimizer, *MakeObjective(objective),
+                             &reference.policy);
   std::vector<TrainingGroup> groups = RandomGroups();
-  policy_update.RecomputeOldLogprobs(groups);
-  policy_update.ComputeReferenceLogprobs(groups);
+  EXPECT_TRUE(policy_update.RecomputeOldLogprobs(groups).ok());
+  EXPECT_TRUE(policy_update.ComputeReferenceLogprobs(groups).ok());
   std::mt19937 random(7);
   std::normal_distribution<float> noise(0, 0.3f);
   for (TrainingGroup& group : groups) {
@@ -133,8 +136,8 @@ Update UpdateOn(torch::Device device, const v1::ObjectiveConfig& objective) {
       for (float& logprob : response.old_logprobs) logprob += noise(random);
     }
   }
-  update.result = policy_update.Apply(groups, /*learning_rate=*/1e-3);
-  return update;
+  UpdateResult result = *policy_update.Apply(groups, /*learning_rate=*/1e-3);
+  return {std::move(result), rank.Weights()};
 }
 
 TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
@@ -142,7 +145,7 @@ TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
        {"maspo", "grpo_clip", "clip_higher", "dac", "entropy_reg", "adv_reweighting", "entropy_adv", "bapo", "sapo",
         "sapo_paper", "gspo", "gspo_token", "cispo", "gmpo", "clip_cov", "kl_cov", "gppo", "ce_gppo", "aspo"}) {
     v1::ObjectiveConfig objective;
-    objective.set_name(name);
+    objective.set_name(FromSpelling<v1::Objective>(name).value());
     objective.set_reference_kl_coef(0.1);
     if (absl::StrContains(name, "_cov")) objective.set_select_ratio(0.1);
     const Update cpu = UpdateOn(torch::kCPU, objective), gpu = UpdateOn(gpu_, objective);
@@ -163,16 +166,19 @@ TEST_F(CudaTest, EveryObjectiveUpdatesAsOnTheCpu) {
 }
 
 TEST_F(CudaTest, WeightsReachAGpuThatTheLearnerSharesThroughMainMemory) {
-  const auto weights = ParametersOn(gpu_, /*trainable=*/true);
-  const auto publisher =
-      *WeightPublisher::Create({.transport = torch::kCPU}, [] { return std::vector<std::string>{"a"}; });
-  WeightReceiver receiver({.device = gpu_}, SmallConfig(), publisher.get());
-  publisher->Publish(*weights, SmallConfig(), /*policy_version=*/3);
-  const auto received = receiver.ReceiveNewer("a", -1, absl::Now() + absl::Seconds(20));
+  const auto weights = ParametersOn(gpu_);
+  const auto publisher = *WeightPublisher::Create({.transport = torch::kCPU});
+  publisher->epochs().AddWorker("a");
+  WeightReceiver receiver({.device = gpu_}, SmallConfig(), &publisher->epochs());
+  const auto on_host = ParametersOn(torch::kCPU);
+  on_host->CopyFrom(*weights);
+  publisher->Publish(std::make_shared<HeldWeights>(on_host), /*policy_version=*/3);
+  const auto received = receiver.ReceiveNewer("a", -1, SteadyNow() + absl::Seconds(20));
   ASSERT_TRUE(received.ok()) << received.status();
   ASSERT_TRUE(received->has_value());
   EXPECT_EQ((*received)->parameters->device(), gpu_);
-  EXPECT_EQ(DigestOf(*(*received)->parameters), DigestOf(*weights));
+  EXPECT_EQ(DigestsOf(*(*received)->parameters), DigestsOf(*weights));  // On the GPU, in operations.
+  EXPECT_EQ(DigestsOf(*weights), DigestsOf(*on_host));
 }
 
 TEST_F(CudaTest, WhatIsUsedOfTheGpuIsTold) {

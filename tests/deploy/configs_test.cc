@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "services/runtime/config_loader.h"
+#include "services/config/config_loader.h"
 
 namespace maspo {
 namespace {
@@ -17,6 +17,7 @@ std::filesystem::path Configs() {
 TEST(DeployConfigsTest, EveryFileFitsTheSchema) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(Configs())) {
+    if (entry.path().extension() != ".yaml") continue;
     ++files;
     const auto config = LoadConfig(entry.path().string());
     EXPECT_TRUE(config.ok()) << config.status();
@@ -60,7 +61,7 @@ TEST(DeployConfigsTest, MaspoRecipeHasThePapersBatchesAndObjective) {
   EXPECT_EQ(config->rollout().prompts_per_step() / config->learner().mini_batch_groups(), 16u);
   EXPECT_EQ(config->rollout().max_new_tokens(), 8192u);
   EXPECT_EQ(config->learner().max_staleness(), 0u);
-  EXPECT_EQ(config->learner().objective().name(), "maspo");
+  EXPECT_EQ(config->learner().objective().name(), v1::OBJECTIVE_MASPO);
   EXPECT_DOUBLE_EQ(config->learner().objective().alpha(), 0.5);
   EXPECT_DOUBLE_EQ(config->learner().optimizer().learning_rate(), 1e-6);
 }

@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,9 @@ import urllib.request
 import xml.etree.ElementTree
 
 SOURCE = pathlib.Path(os.environ["MASPO_SOURCE_DIR"])
+sys.path.append(str(SOURCE / "tests/support"))
+from ports import free_address
+
 BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
 DEPLOY = SOURCE / "deploy"
 RULES = DEPLOY / "prometheus/rules.yml"
@@ -31,12 +33,6 @@ METRIC = re.compile(r"\b(?:maspo[_:][a-z0-9_:]+|process_[a-z0-9_]+|up)\b(?=[{\[)
 COMPARISON = re.compile(r"\s*[<>]\s*[0-9.e]+\s*$")
 GPU_METRIC = re.compile(r"\bmaspo_gpu_\w+")  # Only learners and workers with a GPU have them.
 VARIABLES = {"$run": ".*", "$role": ".*", "$instance": ".*", "$__rate_interval": "20s"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(url):
@@ -80,7 +76,7 @@ class LiveTest(unittest.TestCase):
         cls.start([BIN / "maspo", "train", DEPLOY / "configs/quickstart.yaml", "--run-dir", cls.run_dir, "--set", "run.steps=100000",
                    "--set", "run.checkpoint_interval=2", "--set", "evaluation.samples=2", "--set", "evaluation.k=[1, 2]"], folder / "train.log")
         cls.endpoints = cls.await_endpoints(4)
-        cls.url = f"http://127.0.0.1:{free_port()}"
+        cls.url = f"http://{free_address()}"
         config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(RULES)],
                   "scrape_configs": [{"job_name": "maspo", "static_configs": [{"targets": sorted(cls.endpoints)}]}]}
         (folder / "prometheus.yml").write_text(json.dumps(config))

@@ -7,7 +7,6 @@ what must agree with other files. kubernetes_security_test.py has who may do wha
 import json
 import re
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -17,9 +16,6 @@ from cloudcoil.models.cert_manager import v1 as cert_manager
 from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
 from manifests import MANIFESTS, OVERLAYS, PRODUCTION, ROLES, SOURCE, TOOLS, find, objects, of_kind, pods, run_configuration, text, workloads
-
-sys.path.append(str(MANIFESTS))
-import node_split  # noqa: E402
 
 VERSIONS = ("1.30", "1.37")
 # Kinds that Kubernetes itself does not have, by the models generated from their definitions.
@@ -91,17 +87,6 @@ class ManifestsTest(unittest.TestCase):
                 self.assertEqual(pods(overlay)[role]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"], 1)
                 total += workloads(overlay)[role]["spec"]["replicas"]
             self.assertEqual(total, gpus)
-
-    def test_the_runs_fit_into_a_gpu_of_80_gb(self):
-        model, float32 = node_split.MODELS[0], node_split.FLOAT32
-        for overlay in PRODUCTION:
-            run = run_configuration(overlay)
-            self.assertIn(model.name, run["model"]["path"])
-            cache = run["rollout"]["kv_cache_tokens"] * model.kv_bytes(float32)
-            self.assertLess(cache + 2 * float32.number_bytes * model.parameters, node_split.USABLE_BYTES, overlay)
-            trained = run["learner"]["micro_batch_tokens"]
-            self.assertLess(trained, model.longest_trained(), overlay)
-            self.assertLess(run["rollout"]["max_new_tokens"] + node_split.PROMPT_TOKENS, trained, f"{overlay}: a long response would go alone")
 
     def test_infiniband_comes_with_devices_and_settings_of_nccl(self):
         for overlay in ("a100-30x8", "leaderworkerset"):

@@ -7,8 +7,8 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -17,14 +17,11 @@ import yaml
 
 import manifests
 
+sys.path.append(str(manifests.SOURCE / "tests/support"))
+from ports import free_address
+
 BIN = pathlib.Path(os.environ["MASPO_BIN_DIR"])
 USAGES = {"server auth": "serverAuth", "client auth": "clientAuth"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_certificates(folder, certificate):
@@ -46,7 +43,7 @@ class TlsTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         make_certificates(self.folder, manifests.find("a100-30x8", "Certificate", "maspo")["spec"])
-        self.learner, self.reward = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.learner, self.reward = free_address(), free_address()
         run = yaml.safe_load((manifests.SOURCE / "deploy/configs/quickstart.yaml").read_text().replace("../../", f"{manifests.SOURCE}/"))
         del run["data"]["eval"], run["evaluation"]
         run["run"].update(steps=2, checkpoint_interval=0)

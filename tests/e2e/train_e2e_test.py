@@ -120,6 +120,16 @@ class TrainTest(unittest.TestCase):
         self.finish(process)
         self.check_books(6)
 
+    def test_roles_that_were_asked_to_end_before_the_run_did_are_started_again(self):
+        process = self.start(steps=6)
+        await_step(self.run_dir, 2)
+        for name in ("maspo-reward-server", "maspo-rollout-worker"):  # They end with 0 and 75.
+            os.kill(children(process.pid)[name][0], signal.SIGTERM)
+        output = self.finish(process)
+        self.assertIn("reward-server-0 ended with exit code 0", output)
+        self.assertIn("rollout-worker-0 ended with exit code 75", output)
+        self.check_books(6)
+
     def test_a_killed_learner_is_resumed_to_the_same_weights(self):
         synchronous = ("learner.max_staleness=0", "run.checkpoint_interval=2")
         self.finish(self.start(*synchronous, steps=5))
@@ -129,20 +139,42 @@ class TrainTest(unittest.TestCase):
         process = self.start(*synchronous, steps=5)
         await_step(self.run_dir, 3)
         os.kill(children(process.pid)["maspo-learner"][0], signal.SIGKILL)
-        self.assertIn("learner was killed by signal 9", self.finish(process, code=1))
-        self.finish(self.start(*synchronous, steps=5, resume=True))
+        self.assertIn("learner was killed by signal 9", self.finish(process))
+        self.check_books(5)
+        self.assertEqual(self.weights(5), undisturbed)
+
+    def test_any_number_of_ranks_and_the_loss_of_one_end_in_the_same_weights(self):
+        synchronous = ("learner.max_staleness=0", "run.checkpoint_interval=2")
+        self.finish(self.start(*synchronous, steps=5))
+        undisturbed = self.weights(5)
+        shutil.rmtree(self.run_dir)
+
+        process = self.start(*synchronous, "learner.ranks=3", steps=5)
+        await_step(self.run_dir, 3)
+        gang = children(process.pid)["maspo-learner"][0]
+        ranks = {rank: pid for pid in children(gang)["maspo-learner"]
+                 for rank in range(3) if f"--rank={rank}" in pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")}
+        self.assertEqual(len(ranks), 3)
+        os.kill(ranks[2], signal.SIGKILL)
+        self.finish(process)
+        log = (self.run_dir / "logs/learner.log").read_text()
+        self.assertIn("rank 2 was ended by signal 9", log)
         self.check_books(5)
         self.assertEqual(self.weights(5), undisturbed)
 
     def test_stopping_writes_a_checkpoint_that_resumes(self):
-        process = self.start(steps=40)
+        process = self.start(steps=400, resume=True)  # As a scheduler would: there is nothing to go on with yet.
         await_step(self.run_dir, 2)
-        process.send_signal(signal.SIGTERM)
-        self.assertIn("--resume", self.finish(process, code=1))
+        second = self.start(steps=400, resume=True)
+        self.assertIn(f"is in use by process {process.pid} on", self.finish(second, code=1))
+        process.send_signal(signal.SIGHUP)
+        self.assertIn("--resume", self.finish(process, code=75))
         done = rows(self.run_dir / "metrics.jsonl")[-1]["step"]
         self.assertTrue((self.run_dir / f"checkpoints/step-{done:08d}/model.safetensors").exists())
+        self.assertIn("data.shuffle is false", self.finish(self.start("data.shuffle=false", resume=True), code=2))
         self.finish(self.start(steps=done + 2, resume=True))
         self.check_books(done + 2)
+        self.assertIn(f"nothing to do: {done + 2} steps were done", self.finish(self.start(steps=1, resume=True)))
 
 
 class BadInputTest(unittest.TestCase):

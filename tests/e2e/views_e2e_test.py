@@ -1,14 +1,20 @@
-"""What programs get of a run: JSON progress, JSON logs that tell the same group in every role, and OpenTelemetry traces."""
+"""What programs get of a run: JSON progress, JSON logs that tell the same group in every role, TensorBoard's events, and
+OpenTelemetry traces."""
 
 import base64
 import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
 
+try:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+except ImportError:
+    EventAccumulator = None
 try:
     from google.protobuf import json_format
     from opentelemetry.proto.trace.v1 import trace_pb2
@@ -72,12 +78,24 @@ class ViewsTest(unittest.TestCase):
         for group in trained:
             self.assertEqual(told[group], {"learner", "rollout-worker", "reward-server"}, group)
 
+    @unittest.skipIf(EventAccumulator is None, "tensorboard is not installed; scripts/test makes an environment that has it")
+    def test_tensorboard_reads_every_value_zeros_too(self):
+        reader = EventAccumulator(str(self.run_dir / "tensorboard"), size_guidance={"scalars": 0})
+        reader.Reload()
+        read = {(tag, event.step): event.value for tag in reader.Tags()["scalars"] for event in reader.Scalars(tag)}
+        written = {(name, row["step"]): struct.unpack("f", struct.pack("f", value))[0]
+                   for file in ("metrics.jsonl", "evaluations.jsonl") for row in rows((self.run_dir / file).read_text())
+                   for name, value in row.items() if name != "step" and value is not None}
+        self.assertEqual(read, written)
+        self.assertIn(0, written.values())
+
     def otlp(self):
         path = self.folder / "trace.jsonl"
         subprocess.run([MASPO, "trace", self.run_dir, "--format", "otlp", "--output", path], check=True, capture_output=True, timeout=60)
         return rows(path.read_text())
 
-    @unittest.skipIf(trace_pb2 is None, "opentelemetry-proto is not installed; scripts/test makes an environment that has it")
+    @unittest.skipIf(trace_pb2 is None and not os.environ.get("MASPO_REQUIRE_TOOLS"),
+                     "opentelemetry-proto is not installed; scripts/test makes an environment that has it")
     def test_opentelemetry_s_own_schema_reads_the_traces(self):
         for line in self.otlp():
             for resource in line["resourceSpans"]:

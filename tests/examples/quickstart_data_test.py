@@ -1,6 +1,7 @@
 """The quick start's committed files are what their generators write, and hold what their comments promise."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -145,7 +146,9 @@ class TokenizerTest(unittest.TestCase):
         try:
             import tokenizers  # noqa: F401
         except ImportError:
-            self.skipTest("needs the package tokenizers: pip install tokenizers==0.23.3")
+            if os.environ.get("MASPO_REQUIRE_TOOLS"):
+                raise
+            self.skipTest("needs the package tokenizers; scripts/test makes a Python that has it")
         with tempfile.TemporaryDirectory() as folder:
             run("make_tokenizer.py", "--seed", "0", "--output", folder)
             for path in pathlib.Path(folder).iterdir():

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/safetensors.h"
+#include "tests/model/held_weights.h"
 #include "tests/model/tiny_model.h"
 #include "tests/support/temp_dir.h"
 
@@ -28,7 +29,7 @@ class HuggingFaceTest : public ::testing::Test {
     return SaveModel(temp_.File("out"), temp_.File("source"), config_, parameters, max_shard_bytes);
   }
   absl::StatusOr<std::shared_ptr<ParameterSet>> Load(torch::Dtype dtype = torch::kFloat32) const {
-    return LoadWeights(temp_.File("out"), config_, torch::kCPU, dtype, /*trainable=*/false);
+    return LoadWeights(temp_.File("out"), config_, torch::kCPU, dtype);
   }
   std::string Text(const std::string& name) const {
     std::ifstream in(temp_.File(name), std::ios::binary);
@@ -55,7 +56,7 @@ TEST_F(HuggingFaceTest, SavedWeightsLoadBackWithTheSameDigest) {
   ASSERT_TRUE(Save(*parameters_).ok());
   const auto loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(DigestOf(**loaded), DigestOf(*parameters_));
+  EXPECT_EQ(DigestsOf(**loaded), DigestsOf(*parameters_));
 }
 
 TEST_F(HuggingFaceTest, ShardsLoadBackWithTheSameDigest) {
@@ -65,7 +66,7 @@ TEST_F(HuggingFaceTest, ShardsLoadBackWithTheSameDigest) {
   EXPECT_GT(std::distance(fs::directory_iterator(temp_.File("out")), {}), 8);
   const auto loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(DigestOf(**loaded), DigestOf(*parameters_));
+  EXPECT_EQ(DigestsOf(**loaded), DigestsOf(*parameters_));
 }
 
 TEST_F(HuggingFaceTest, WeightsAreConvertedToTheDtypeAskedFor) {
@@ -115,6 +116,19 @@ TEST_F(HuggingFaceTest, ATensorOfAnotherShapeIsNamedWithBothShapes) {
   ASSERT_TRUE(Save(*parameters_).ok());
   Rewrite([](auto& tensors) { tensors["model.norm.weight"] = torch::zeros({23}); });
   EXPECT_THAT(Load().status().message(), HasSubstr("\"model.norm.weight\" has shape [23], config.json needs [24]"));
+}
+
+TEST_F(HuggingFaceTest, ATensorThatIsNotFiniteIsNamed) {
+  ASSERT_TRUE(Save(*parameters_).ok());
+  ASSERT_TRUE(CheckWeights(temp_.File("out"), config_).ok());
+  for (const double value : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    Rewrite([value](auto& tensors) { tensors["model.norm.weight"][0] = value; });
+    for (const absl::Status& status : {Load().status(), CheckWeights(temp_.File("out"), config_)}) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+      EXPECT_THAT(std::string(status.message()),
+                  HasSubstr("tensor \"model.norm.weight\" has values that are not finite"));
+    }
+  }
 }
 
 TEST_F(HuggingFaceTest, AnUnexpectedTensorIsNamed) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "model/fused_ops.h"
 #include "model/kernels/parallel.h"
 #include "model/kernels/simd.h"
@@ -14,23 +15,35 @@ namespace {
 
 using torch::Tensor;
 
-// Runs f on float32 copies (our kernels) and on float64 copies (plain torch) of the inputs, and compares the outputs
-// and the gradients of all inputs along a random direction.
-void ExpectKernelAgrees(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs) {
+// Runs f on copies in `dtype` (our kernels) and on float64 copies of those (plain torch), and compares the outputs and
+// the gradients of all inputs along a random direction. Bounds are relative to the largest value above 1.
+void ExpectKernelAgrees(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs,
+                        torch::Dtype dtype, double bound) {
   std::vector<Tensor> narrow, wide;
   for (const Tensor& x : inputs) {
-    narrow.push_back(x.clone().requires_grad_());
-    wide.push_back(x.to(torch::kFloat64).requires_grad_());
+    narrow.push_back(x.to(dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_());
+    wide.push_back(narrow.back().detach().to(torch::kFloat64).requires_grad_());
   }
   const Tensor actual = f(narrow), expected = f(wide);
-  ASSERT_LT((actual - expected).abs().max().item<double>(), 1e-5);
+  ASSERT_EQ(actual.scalar_type(), dtype);
+  const auto expect_near = [&](const Tensor& x, const Tensor& y, const std::string& what) {
+    const double scale = std::max(1.0, y.abs().max().item<double>());
+    ASSERT_LT((x - y).abs().max().item<double>(), bound * scale) << what << " in " << torch::toString(dtype);
+  };
+  expect_near(actual, expected, "output");
   const Tensor direction = torch::randn_like(actual);
   const auto actual_grads = torch::autograd::grad({actual}, narrow, {direction});
   const auto expected_grads = torch::autograd::grad({expected}, wide, {direction.to(torch::kFloat64)});
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const double scale = 1 + expected_grads[i].abs().max().item<double>();
-    ASSERT_LT((actual_grads[i] - expected_grads[i]).abs().max().item<double>(), 1e-5 * scale) << "input " << i;
+    expect_near(actual_grads[i], expected_grads[i], absl::StrCat("gradient of input ", i));
   }
+}
+
+// Bfloat16 rounds to 2^-9 of a value at a function's end.
+void ExpectKernelAgrees(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs,
+                        double bfloat16_bound = 1.0 / 256) {
+  ExpectKernelAgrees(f, inputs, torch::kFloat32, 2e-5);
+  ExpectKernelAgrees(f, inputs, torch::kBFloat16, bfloat16_bound);
 }
 
 TEST(KernelsTest, ExpIsPreciseOverItsRangeAndKeepsNan) {
@@ -57,10 +70,10 @@ TEST(KernelsTest, SwiGluAgreesForEveryWidth) {
 TEST(KernelsTest, RotationAgreesForEveryHeadDimension) {
   for (const int64_t half : {1, 3, 8, 20}) {
     const Tensor angles = 10 * torch::rand({300, 1, half});
+    const Tensor cos = angles.cos().to(torch::kBFloat16), sin = angles.sin().to(torch::kBFloat16);
     ExpectKernelAgrees(
         [&](const auto& in) {
-          const auto [q, k, v] =
-              SplitAndRotate(in[0], angles.cos().to(in[0].scalar_type()), angles.sin().to(in[0].scalar_type()), 6, 2);
+          const auto [q, k, v] = SplitAndRotate(in[0], cos.to(in[0].scalar_type()), sin.to(in[0].scalar_type()), 6, 2);
           return torch::cat({q, 2 * k, 3 * v}, 1);
         },
         {torch::randn({300, 10 * 2 * half})});
@@ -90,7 +103,8 @@ TEST_P(AttentionKernelTest, AgreesWithPaddedAttention) {
         return attention.Attend(0, in[0], in[1], in[2]);
       },
       {2 * torch::randn({tokens, c.num_heads, c.head_dim}), 2 * torch::randn({tokens, c.num_kv_heads, c.head_dim}),
-       torch::randn({tokens, c.num_kv_heads, c.head_dim})});
+       torch::randn({tokens, c.num_kv_heads, c.head_dim})},
+      /*bfloat16_bound=*/1.0 / 64);  // Backward reads the rounded output, and sums over up to 200 queries.
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionKernelTest,

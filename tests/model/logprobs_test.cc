@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/model/gradients.h"
 #include "tests/model/tiny_model.h"
 
 namespace maspo {
@@ -20,7 +21,7 @@ class LogprobsTest : public ::testing::Test {
 
   static constexpr int64_t kRows = 600;
   const ModelConfig config_ = TinyConfig(/*tied=*/false);
-  const Transformer model_{config_, RandomParameters(config_)};
+  const Transformer model_{config_, TrainableParameters(config_)};
   const torch::Tensor head_ = model_.shared_parameters()->head();
   const torch::Tensor hidden_ = torch::randn({kRows, config_.hidden_size}).requires_grad_();
   const torch::Tensor target_ = torch::randint(0, config_.vocab_size, {kRows}, torch::kInt64);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <random>
+#include <vector>
 
 #include "model/model_config.h"
 #include "model/parameter_set.h"
@@ -24,10 +27,15 @@ inline ModelConfig TinyConfig(bool tied = true) {
           .dtype = "float32"};
 }
 
-inline std::shared_ptr<ParameterSet> RandomParameters(const ModelConfig& config, bool trainable = true,
-                                                      torch::Dtype dtype = torch::kFloat32) {
+inline std::vector<int64_t> RandomTokens(std::mt19937& random, size_t count) {
+  std::vector<int64_t> tokens(count);
+  for (int64_t& token : tokens) token = static_cast<int64_t>(random() % 50);  // TinyConfig's vocabulary.
+  return tokens;
+}
+
+inline std::shared_ptr<ParameterSet> RandomParameters(const ModelConfig& config, torch::Dtype dtype = torch::kFloat32) {
   torch::manual_seed(7);
-  auto parameters = ParameterSet::Allocate(config, torch::kCPU, dtype, trainable);
+  auto parameters = ParameterSet::Allocate(config, torch::kCPU, dtype);
   for (ParameterBucket& bucket : parameters->buckets()) bucket.values.normal_(0, 0.3);
   return parameters;
 }

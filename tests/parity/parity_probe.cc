@@ -61,7 +61,7 @@ json Logits(const Transformer& model, const json& request) {
 
 absl::StatusOr<Transformer> LoadModel(const std::string& folder) {
   MASPO_ASSIGN_OR_RETURN(const ModelConfig config, ModelConfig::Load(folder));
-  MASPO_ASSIGN_OR_RETURN(auto parameters, LoadWeights(folder, config, torch::kCPU, torch::kFloat32, false));
+  MASPO_ASSIGN_OR_RETURN(auto parameters, LoadWeights(folder, config, torch::kCPU, torch::kFloat32));
   return Transformer(config, std::move(parameters));
 }
 
@@ -76,7 +76,8 @@ absl::Status Run(const std::string& folder, const std::string& requests, const s
     json result;
     if (request["op"] == "logits") {
       if (!model) {
-        MASPO_ASSIGN_OR_RETURN(model, LoadModel(folder));
+        MASPO_ASSIGN_OR_RETURN(Transformer loaded, LoadModel(folder));
+        model.emplace(std::move(loaded));
       }
       result = Logits(*model, request);
     } else {

@@ -93,6 +93,27 @@ class TransformerParityTest(unittest.TestCase):
                 self.assertIn(dtype, {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()})
                 self.check(Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), folder, 12)
 
+    def test_bfloat16_is_as_close_to_float32_as_transformers_is(self):
+        for name in ("as_quick_start", "one_kv_head_untied", "head_dim_6_of_six_heads"):
+            with self.subTest(name):
+                model = random_model(14, dtype=torch.bfloat16, **SHAPES[name])
+                model.save_pretrained(self.folder / name)
+                rounded = Qwen2ForCausalLM.from_pretrained(self.folder / name, dtype=torch.bfloat16).eval()
+                token_lists = sequences(model.config.vocab_size, 14)[1:]
+                ours, theirs, apart = [], [], []
+                for ids, actual in zip(token_lists, self.score(self.folder / name, token_lists, "--dtype", "bfloat16")):
+                    exact, other = (
+                        reference_logits(m, ids)[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
+                        for m in (model, rounded)
+                    )
+                    ours.append((torch.tensor(actual) - exact).abs())
+                    theirs.append((other - exact).abs())
+                    apart.append((torch.tensor(actual) - other).abs())
+                ours, theirs, apart = (torch.cat(x).mean().item() for x in (ours, theirs, apart))
+                self.assertGreater(ours, TOLERANCE / 10, "was it computed in float32?")
+                self.assertLess(ours, 1.25 * theirs)
+                self.assertLess(apart, 2 * theirs)
+
     def test_config_as_transformers_4_writes_it_agrees(self):
         model = random_model(13, **SHAPES["head_dim_6_of_six_heads"])
         model.save_pretrained(self.folder / "m")

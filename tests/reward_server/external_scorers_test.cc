@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "services/base/atomic_file.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/reward_client.h"
 #include "tests/reward_server/server_process.h"
 #include "tests/support/fake_http_scorer.h"
@@ -37,7 +37,7 @@ class ExternalScorersTest : public testing::Test {
     }
     const auto client = RewardClient::Create({.endpoints = {endpoint}, .network = {}});
     MASPO_CHECK(client.ok());
-    auto answers = (*client)->Score(items, absl::Now() + absl::Seconds(30));
+    auto answers = (*client)->Score(items, SteadyNow() + absl::Seconds(30));
     MASPO_CHECK(answers.ok());
     return *std::move(answers);
   }

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/reward_client.h"
 #include "tests/reward_server/server_process.h"
 
@@ -67,7 +67,7 @@ class ReplicasTest : public testing::Test {
       items[i].set_gold_answer(std::to_string(round));
       items[i].set_response("so \\boxed{" + std::to_string(round + i % 2) + "}");
     }
-    const auto answers = client_->Score(items, absl::Now() + absl::Seconds(30));
+    const auto answers = client_->Score(items, SteadyNow() + absl::Seconds(30));
     ++scored_;
     if (!answers.ok() || answers->size() != items.size()) {
       ++lost_;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "services/base/atomic_file.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/reward_client.h"
 #include "tests/reward_server/server_process.h"
 #include "tests/support/temp_dir.h"
@@ -41,7 +41,7 @@ TEST_F(RewardServerTest, VerifiesOverLoopbackAsConfiguredAndEndsOnSigterm) {
   const auto client = RewardClient::Create({.endpoints = {ready->endpoint}, .network = {}});
   ASSERT_TRUE(client.ok());
 
-  const auto answers = (*client)->Score(Items(), absl::Now() + absl::Seconds(30));
+  const auto answers = (*client)->Score(Items(), SteadyNow() + absl::Seconds(30));
   ASSERT_TRUE(answers.ok()) << answers.status();
   ASSERT_EQ(answers->size(), 4u);
   const v1::Verdict verdicts[] = {v1::VERDICT_CORRECT, v1::VERDICT_WRONG, v1::VERDICT_NO_ANSWER, v1::VERDICT_NO_ANSWER};
@@ -58,7 +58,7 @@ TEST_F(RewardServerTest, RefusesABatchBeyondTheLimit) {
   const auto ready = server.AwaitReady();
   ASSERT_TRUE(ready.ok()) << ready.status();
   const auto client = RewardClient::Create({.endpoints = {ready->endpoint}, .network = {}, .max_batch_items = 4});
-  EXPECT_TRUE(absl::IsInvalidArgument((*client)->Score(Items(), absl::Now() + absl::Seconds(30)).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument((*client)->Score(Items(), SteadyNow() + absl::Seconds(30)).status()));
 }
 
 TEST_F(RewardServerTest, PortInUseEndsItWithOneSentence) {

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "services/base/status_macros.h"
-#include "services/runtime/ready.h"
+#include "services/base/steady_clock.h"
+#include "services/process/ready.h"
 #include "tests/support/temp_dir.h"
 
 namespace maspo {
@@ -43,7 +43,7 @@ class ServerProcess {
     close(ready_fd_);
   }
 
-  absl::StatusOr<ReadyReport> AwaitReady() { return ReadReady(ready_fd_, absl::Now() + absl::Seconds(60), never_); }
+  absl::StatusOr<ReadyReport> AwaitReady() { return ReadReady(ready_fd_, SteadyNow() + absl::Seconds(60), never_); }
 
   pid_t pid() const { return pid_; }
 

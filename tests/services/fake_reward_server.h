@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/reward_service.h"
 #include "tests/services/loopback.h"
 #include "tests/support/fake_answer_scorer.h"
@@ -13,7 +13,7 @@
 
 namespace maspo {
 
-inline absl::Time In(double seconds) { return absl::Now() + absl::Seconds(seconds); }
+inline absl::Time In(double seconds) { return SteadyNow() + absl::Seconds(seconds); }
 
 // A reward server with a fake verifier.
 struct FakeRewardServer {

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -12,8 +11,8 @@
 #include "services/base/status_macros.h"
 #include "services/control/control_service.h"
 #include "services/prompts/prompt_service.h"
-#include "services/runtime/rpc_channel.h"
-#include "services/runtime/server_runner.h"
+#include "services/rpc/rpc_channel.h"
+#include "services/rpc/server_runner.h"
 #include "services/trajectory/trajectory_service.h"
 #include "services/weights/weight_service.h"
 #include "tests/support/fake_membership.h"
@@ -23,16 +22,19 @@
 
 namespace maspo {
 
-// A port that nobody listens on now.
+// A port of this process alone, on which nobody listens. Until the process ends it is bound by a socket that never
+// listens: the kernel gives it to nobody who asks for any port, and a server of ours, which has SO_REUSEADDR too, may
+// still take it by name, as often as it likes.
 inline int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int reuse = 1;
+  MASPO_CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) == 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   MASPO_CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
   MASPO_CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  close(fd);
   return ntohs(address.sin_port);
 }
 

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/endpoint_rotation.h"
 #include "services/reward/reward_client.h"
 #include "tests/services/fake_reward_server.h"
@@ -60,7 +60,7 @@ TEST(RewardHopTest, BusyAndSlowServersAreLeftForAnother) {
   FakeRewardServer busy, slow, good;
   busy.scorer.Answer(absl::ResourceExhaustedError("busy"));
   slow.scorer.Use([](const auto&, absl::Time deadline) {
-    absl::SleepFor(deadline - absl::Now());
+    absl::SleepFor(deadline - SteadyNow());
     return absl::DeadlineExceededError("too slow");
   });
   const auto client = ClientOf({busy.Start(), slow.Start(), good.Start()});
@@ -75,7 +75,7 @@ TEST(RewardHopTest, ServerMayStartLateAndRestart) {
   for (int life = 0; life < 2; ++life) {
     FakeRewardServer server;
     std::thread late([&] {
-      absl::SleepFor(absl::Milliseconds(500));
+      while (log.Count("does not answer") <= life) absl::SleepFor(absl::Milliseconds(5));
       server.Start(endpoint);
     });
     EXPECT_TRUE(client->Score(Items(1), In(30)).ok());
@@ -116,7 +116,7 @@ TEST(RewardHopTest, CloseEndsCallsAndWaits) {
   CapturedLog log;
   const auto client = ClientOf({FreeEndpoint()});
   std::thread closer([&] {
-    absl::SleepFor(absl::Milliseconds(200));
+    while (log.Count("does not answer") == 0) absl::SleepFor(absl::Milliseconds(5));
     client->Close();
   });
   EXPECT_EQ(client->Score(Items(1), In(30)).status().code(), absl::StatusCode::kCancelled);
@@ -140,7 +140,7 @@ TEST(RewardServiceTest, StreamAnswersInRequestOrder) {
   const auto channel = Connect(server.Start());
   const auto stub = v1::RewardService::NewStub(channel->channel());
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(In(10)));
+  context.set_deadline(ToSystemChrono(In(10)));
   const auto stream = stub->VerifyStream(&context);
   for (int size : {1, 3, 2}) {
     v1::VerifyBatchRequest request;

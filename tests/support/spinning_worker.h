@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "reward_server/worker/framed_messages.h"
 #include "reward_server/worker/worker_main.h"
 
@@ -12,8 +10,10 @@ inline int SpinningWorkerMain() {
   v1::RewardSection config;
   if (!ReadFramed(kWorkerSocket, config).ok()) return 1;
   return ServeAnswers(config, [](const v1::VerifyItem&) -> v1::VerifiedAnswer {
-    for (volatile uint64_t i = 0;; i = i + 1) {
+    volatile bool spinning = true;
+    while (spinning) {
     }
+    return {};
   });
 }
 

@@ -2,8 +2,10 @@
 
   check_includes.py ROOT        prints every breach as FILE:LINE and exits 1 if there is one
 
-  proto <- services/base <- services/<hop>: interface | client and service (gRPC)
-                 ^                  ^                         ^
+  proto <- services/base <- services/config <- services/process, services/rpc (gRPC)
+                 ^                                          ^
+                 |          services/<hop>: interface | client and service (gRPC)
+                 |                  ^                         ^
                model <- collective <- learner, rollout_worker, reward_server: cores | main.cc, cli
 """
 import pathlib
@@ -14,6 +16,7 @@ import typing
 HOPS = ("prompts", "reward", "trajectory", "weights", "control")
 INTERFACES = tuple(f"services/{hop}" for hop in HOPS)
 BASE = ("proto", "services/base")
+WIRING = ("services/config", "services/process", "services/rpc")  # For who puts a process together.
 
 
 class Zone(typing.NamedTuple):
@@ -25,15 +28,17 @@ class Zone(typing.NamedTuple):
 ZONES = {
     "proto": Zone(("proto",)),
     "services/base": Zone(BASE),
-    "services/runtime": Zone(BASE + ("services/runtime",), grpc=True),
-    **{hop: Zone(BASE + ("services/runtime", hop), grpc=True) for hop in INTERFACES},
+    "services/config": Zone(BASE + ("services/config",)),
+    "services/process": Zone(BASE + ("services/config", "services/process")),
+    "services/rpc": Zone(BASE + ("services/config", "services/rpc"), grpc=True),
+    **{hop: Zone(BASE + ("services/config", "services/rpc", hop), grpc=True) for hop in INTERFACES},
     "model": Zone(BASE + ("model",), torch=True),
     "collective": Zone(("services/base", "model/torch.h", "collective"), torch=True),
     "cuda": Zone(("collective", "cuda"), torch=True),
     "reward_server": Zone(BASE + INTERFACES + ("reward_server",)),
     "rollout_worker": Zone(BASE + INTERFACES + ("model", "collective", "rollout_worker"), torch=True),
     "learner": Zone(BASE + INTERFACES + ("model", "collective", "learner"), torch=True),
-    "cli": Zone(BASE + INTERFACES + ("services/runtime", "model", "collective", "reward_server", "rollout_worker", "learner",
+    "cli": Zone(BASE + INTERFACES + WIRING + ("model", "collective", "reward_server", "rollout_worker", "learner",
                                      "cli"), grpc=True, torch=True),
 }
 # The one file of a process that sees its core and gRPC, and wires them.
@@ -79,7 +84,7 @@ class Tree:
             name = zone_of(path)
             zone = ZONES[name]
             if path == f"{name}/{MAIN}":
-                zone = Zone(zone.may_include + ("services/runtime",), grpc=True, torch=zone.torch)
+                zone = Zone(zone.may_include + WIRING, grpc=True, torch=zone.torch)
             for line, header in includes:
                 problem = self.problem(path, name, zone, header)
                 if problem:

@@ -10,13 +10,13 @@ CLEAN = {
     "services/base/retry.h": "#include <string>\n",
     "services/prompts/prompt_source.h": '#include "proto/prompt.pb.h"\n',
     "services/prompts/prompt_client.h": '#include "proto/prompt.grpc.pb.h"\n#include "services/prompts/prompt_source.h"\n',
-    "services/runtime/server.h": "#include <grpcpp/grpcpp.h>\n",
+    "services/rpc/server.h": "#include <grpcpp/grpcpp.h>\n",
     "model/torch.h": "#include <torch/torch.h>\n",
     "model/weights.h": '#include "model/torch.h"\n',
     "reward_server/verifier.h": '#include "services/base/retry.h"\n',
     "learner/loop.h": '#include "model/weights.h"\n#include "services/prompts/prompt_source.h"\n',
     "rollout_worker/engine.h": '#include "model/weights.h"\n',
-    "rollout_worker/main.cc": '#include "services/prompts/prompt_client.h"\n#include "services/runtime/server.h"\n',
+    "rollout_worker/main.cc": '#include "services/prompts/prompt_client.h"\n#include "services/rpc/server.h"\n',
     "cli/train.cc": '#include "learner/loop.h"\n#include "services/prompts/prompt_client.h"\n',
 }
 
@@ -56,7 +56,7 @@ class CheckIncludesTest(unittest.TestCase):
         self.assertIn("services/prompts/rotation.h -> grpcpp/channel.h", breaches_of(changes)[0])
 
     def test_only_main_and_cli_see_the_runtime(self):
-        self.assert_breach("rollout_worker/x.cc", '#include "services/runtime/server.h"\n', "services/runtime/server.h")
+        self.assert_breach("rollout_worker/x.cc", '#include "services/rpc/server.h"\n', "services/rpc/server.h")
 
     def test_base_sees_neither_grpc_nor_torch(self):
         self.assert_breach("services/base/x.h", "#include <grpcpp/grpcpp.h>\n", "gRPC")

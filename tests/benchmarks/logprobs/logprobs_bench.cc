@@ -7,9 +7,9 @@
 #include <fstream>
 #include <string>
 
-#include "absl/time/clock.h"
 #include "collective/device.h"
 #include "model/logprobs.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -79,14 +79,14 @@ int main(int argc, char** argv) {
     head.mutable_grad() = torch::Tensor();
     const int64_t before = memory.Now();
     memory.RestartPeak();
-    const absl::Time start = absl::Now();
+    const absl::Time start = maspo::SteadyNow();
     const maspo::TokenLogprobs out =
         maspo::LogprobsAndEntropy(hidden, head, target, /*temperature=*/1.0, logits_mib << 18);
     const torch::Tensor total = (out.logprobs_N * weight).sum() + 0.01 * out.entropy_N.sum();
     total.backward();
     loss = total.item<double>();
     head.grad()[0][0].item<float>();  // Waits for the device.
-    fastest = std::min(fastest, absl::ToDoubleSeconds(absl::Now() - start));
+    fastest = std::min(fastest, absl::ToDoubleSeconds(maspo::SteadyNow() - start));
     peak = std::max(peak, memory.Peak() - before);
   }
   std::printf("{\"seconds\": %.4f, \"peak_bytes\": %lld, \"loss\": %.6f, \"grad_norm\": %.6f}\n", fastest,

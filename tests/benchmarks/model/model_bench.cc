@@ -7,11 +7,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "collective/device.h"
 #include "learner/update/policy_update.h"
 #include "rollout_worker/engine/rollout_engine.h"
 #include "services/base/status_macros.h"
+#include "services/base/steady_clock.h"
+#include "tests/learner/sharded/rank_policy.h"
 
 namespace maspo {
 namespace {
@@ -24,8 +25,8 @@ struct Flags {
 };
 
 // Of N(0, 0.02), norms 1: made on the device, as 1.5e9 numbers take the CPU their time.
-std::shared_ptr<ParameterSet> RandomWeights(const ModelConfig& config, torch::Device device, bool trainable) {
-  auto parameters = ParameterSet::Allocate(config, device, torch::kFloat32, trainable);
+std::shared_ptr<ParameterSet> RandomWeights(const ModelConfig& config, torch::Device device) {
+  auto parameters = ParameterSet::Allocate(config, device, torch::kFloat32);
   const torch::NoGradGuard no_grad;
   for (ParameterBucket& bucket : parameters->buckets()) {
     bucket.values.normal_(0, 0.02);
@@ -46,17 +47,17 @@ template <typename Round>
 double FastestSeconds(int64_t rounds, torch::Device device, const Round& round) {
   double fastest = 1e30;
   for (int64_t i = 0; i <= rounds; ++i) {
-    const absl::Time start = absl::Now();
+    const absl::Time start = SteadyNow();
     round(i);
     if (!device.is_cpu()) torch::zeros({1}, device).item<float>();  // Waits for the device.
-    if (i > 0) fastest = std::min(fastest, absl::ToDoubleSeconds(absl::Now() - start));
+    if (i > 0) fastest = std::min(fastest, absl::ToDoubleSeconds(SteadyNow() - start));
   }
   return fastest;
 }
 
 double Rollout(const Flags& flags, const ModelConfig& config, torch::Device device) {
   const int64_t rows = flags.groups * flags.group_size;
-  auto engine = RolloutEngine::Create(config, RandomWeights(config, device, /*trainable=*/false), 0,
+  auto engine = RolloutEngine::Create(config, RandomWeights(config, device), 0,
                                       {.max_running_sequences = static_cast<int>(rows),
                                        .kv_cache_tokens = rows * (flags.prompt_tokens + flags.response_tokens + 32)});
   MASPO_CHECK(engine.ok());
@@ -77,10 +78,8 @@ double Rollout(const Flags& flags, const ModelConfig& config, torch::Device devi
 }
 
 double Learn(const Flags& flags, const ModelConfig& config, torch::Device device) {
-  const auto parameters = RandomWeights(config, device, /*trainable=*/true);
-  Transformer policy(config, parameters);
-  AdamW optimizer(parameters, v1::OptimizerConfig());
-  PolicyUpdate update({.micro_batch_tokens = flags.micro_batch_tokens}, &policy, &optimizer,
+  RankPolicy rank(config, *RandomWeights(config, device));
+  PolicyUpdate update({.micro_batch_tokens = flags.micro_batch_tokens}, &rank.policy, &rank.optimizer,
                       *MakeObjective(v1::ObjectiveConfig()));
   std::vector<TrainingGroup> groups(flags.groups);
   for (TrainingGroup& group : groups) {
@@ -92,7 +91,8 @@ double Learn(const Flags& flags, const ModelConfig& config, torch::Device device
       response.old_logprobs.assign(flags.response_tokens, -12.0f);
     }
   }
-  return FastestSeconds(flags.rounds, device, [&](int64_t) { update.Apply(groups, /*learning_rate=*/1e-7); });
+  return FastestSeconds(flags.rounds, device,
+                        [&](int64_t) { MASPO_CHECK(update.Apply(groups, /*learning_rate=*/1e-7).ok()); });
 }
 
 int Main(const Flags& flags) {

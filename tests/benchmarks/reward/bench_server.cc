@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/jsonl.h"
+#include "services/base/steady_clock.h"
 #include "services/reward/reward_client.h"
 #include "tests/reward_server/server_process.h"
 
@@ -63,7 +64,7 @@ Pass RunPass(const std::vector<Group>& groups, const std::string& endpoint, int 
       MASPO_CHECK(client.ok());
       for (size_t i = next++; i < groups.size(); i = next++) {
         const auto begin = Clock::now();
-        const auto answers = (*client)->Score(groups[i], absl::Now() + absl::Minutes(1));
+        const auto answers = (*client)->Score(groups[i], SteadyNow() + absl::Minutes(1));
         const double took = Seconds(Clock::now() - begin);
         absl::MutexLock lock(&mutex);
         pass.request_seconds.push_back(took);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "services/base/spelling.h"
+
 namespace maspo {
 namespace {
 
@@ -16,8 +18,8 @@ using testing::HasSubstr;
 
 v1::AdvantageConfig Named(const std::string& name, const std::string& normalization = "") {
   v1::AdvantageConfig config;
-  config.set_name(name);
-  if (!normalization.empty()) config.set_normalization(normalization);
+  config.set_name(FromSpelling<v1::Advantage>(name).value());
+  if (!normalization.empty()) config.set_normalization(FromSpelling<v1::Normalization>(normalization).value());
   return config;
 }
 
@@ -49,10 +51,10 @@ TEST(AdvantageEstimatorTest, EqualRewardsGiveExactlyZero) {
         Named("opo"), Named("reinforce_pp_baseline")}) {
     // In double precision the mean of three times 0.1 is not 0.1, and in float the mean of eight times 0.1f is not
     // 0.1f.
-    EXPECT_THAT(Of(config, std::vector<double>(8, 0.1f)), Each(0.0)) << config.name();
-    EXPECT_THAT(Of(config, std::vector<double>(8, 0.1)), Each(0.0)) << config.name();
-    EXPECT_THAT(Of(config, std::vector<double>(3, 0.1)), Each(0.0)) << config.name();
-    EXPECT_THAT(Of(config, std::vector<double>(16, -1)), Each(0.0)) << config.name();
+    EXPECT_THAT(Of(config, std::vector<double>(8, 0.1f)), Each(0.0)) << Spelling(config.name());
+    EXPECT_THAT(Of(config, std::vector<double>(8, 0.1)), Each(0.0)) << Spelling(config.name());
+    EXPECT_THAT(Of(config, std::vector<double>(3, 0.1)), Each(0.0)) << Spelling(config.name());
+    EXPECT_THAT(Of(config, std::vector<double>(16, -1)), Each(0.0)) << Spelling(config.name());
     EXPECT_THAT(Of(config, {}), testing::IsEmpty());
   }
 }
@@ -138,8 +140,6 @@ TEST(AdvantageEstimatorTest, WrongConfigurationsAreRefusedWithASentence) {
   const auto message = [](const v1::AdvantageConfig& config) {
     return std::string(MakeAdvantageEstimator(config).status().message());
   };
-  EXPECT_THAT(message(Named("grpo", "sd")), HasSubstr("known: std, mean_only, paper_population_std"));
-  EXPECT_THAT(message(Named("ppo")), HasSubstr("known: grpo, rloo, opo"));
   EXPECT_THAT(message(Named("rloo", "std")), HasSubstr("estimator rloo has no parameters"));
   v1::AdvantageConfig config = Named("reinforce_pp");
   config.set_lambda(0.5);

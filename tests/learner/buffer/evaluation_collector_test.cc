@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "absl/time/clock.h"
+#include "services/base/steady_clock.h"
 
 namespace maspo {
 namespace {
@@ -43,15 +43,25 @@ TEST(EvaluationCollectorTest, ANewRoundForgetsTheOldOne) {
   EXPECT_EQ(results->size(), 1);
 }
 
+TEST(EvaluationCollectorTest, ARoundOfWhichNothingIsLeftIsAnError) {
+  EvaluationCollector collector;
+  collector.Expect({"a", "b"});
+  collector.Drop("a");
+  collector.Drop("b");
+  const auto results = collector.Wait(absl::InfinitePast());
+  EXPECT_TRUE(absl::IsAborted(results.status()));
+  EXPECT_NE(results.status().message().find("none of the 2 held-out groups"), std::string::npos);
+}
+
 TEST(EvaluationCollectorTest, CloseWakesTheWaiter) {
   EvaluationCollector collector;
   collector.Expect({"a"});
   absl::Status status;
-  std::thread waiter([&] { status = collector.Wait(absl::Now() + absl::Seconds(60)).status(); });
-  absl::SleepFor(absl::Milliseconds(10));
+  std::thread waiter([&] { status = collector.Wait(SteadyNow() + absl::Seconds(60)).status(); });
+  while (!collector.is_awaited()) std::this_thread::yield();
   collector.Close();
   waiter.join();
-  EXPECT_TRUE(absl::IsCancelled(status));
+  EXPECT_TRUE(absl::IsUnavailable(status));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "model/hugging_face.h"
+#include "services/base/atomic_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace maspo {
@@ -14,108 +14,118 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// Checkpoints of the quick start's model, whose optimizer has taken some steps.
+// Checkpoints of a trainer whose state is a file of four bytes.
 class CheckpointTest : public ::testing::Test {
  protected:
-  CheckpointTest() : parameters_(*LoadWeights(base_, config_, torch::kCPU, torch::kFloat32, /*trainable=*/true)) {}
-
-  void TakeStep() {
-    for (ParameterBucket& bucket : parameters_->buckets()) bucket.grads.normal_(0, 1);
-    ASSERT_TRUE(optimizer_.Step(1e-3).applied);
-  }
-  RunState StateOf(uint64_t step) {
+  static RunState StateOf(uint64_t step) {
     return {.step = step,
             .planned_updates = 8 * step,
             .skipped_updates = 1,
             .prompt_cursor = 16 * step,
             .ledger_offset = 1000 * step,
-            .seed = 3};
+            .seed = 3,
+            .num_updates = static_cast<int64_t>(7 * step)};
+  }
+  absl::Status TrySave(uint64_t step, const std::string& weights = "1234") {
+    const std::optional<std::string> folder = store_.Prepare(step);
+    if (!folder) return absl::OkStatus();
+    fs::create_directories(*folder);
+    return store_.Commit(StateOf(step), WriteFileAtomically(*folder + "/weights", weights));
   }
   std::string Save(uint64_t step) {
-    const absl::Status status = store_.Save(StateOf(step), policy_, optimizer_);
-    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(TrySave(step).ok());
     return store_.Newest().value_or("");
   }
+  auto TakeNewest() {
+    return store_.TakeNewest([](const std::string& folder) {
+      std::error_code error;
+      return fs::file_size(folder + "/weights", error) == 4 ? absl::OkStatus()
+                                                            : absl::DataLossError(folder + "/weights is cut short");
+    });
+  }
+  std::string Path(const std::string& name) const { return dir_.File("checkpoints/" + name); }
 
   const TempDir dir_;
-  const std::string base_ = std::string(std::getenv("MASPO_SOURCE_DIR")) + "/examples/quickstart/base";
-  const ModelConfig config_ = *ModelConfig::Load(base_);
-  const std::shared_ptr<ParameterSet> parameters_;
-  Transformer policy_{config_, parameters_};
-  AdamW optimizer_{parameters_, {}};
-  CheckpointStore store_{{.folder = dir_.File("checkpoints"), .source_folder = base_, .keep = 2}};
+  CheckpointStore store_{{.folder = dir_.File("checkpoints"), .keep = 2}};
 };
 
-TEST_F(CheckpointTest, GivesBackStateWeightsAndMoments) {
-  TakeStep();
-  TakeStep();
-  const std::string path = Save(50);
-  EXPECT_EQ(fs::path(path).filename(), "step-00000050");
-
-  const auto state = CheckpointStore::LoadState(path);
-  ASSERT_TRUE(state.ok()) << state.status();
-  EXPECT_EQ(state->step, 50);
-  EXPECT_EQ(state->planned_updates, 400);
-  EXPECT_EQ(state->skipped_updates, 1);
-  EXPECT_EQ(state->prompt_cursor, 800);
-  EXPECT_EQ(state->ledger_offset, 50000);
-  EXPECT_EQ(state->seed, 3);
-
-  const auto weights = LoadWeights(path, *ModelConfig::Load(path), torch::kCPU, torch::kFloat32, /*trainable=*/true);
-  ASSERT_TRUE(weights.ok()) << weights.status();
-  EXPECT_EQ(DigestOf(**weights), DigestOf(*parameters_));
-  AdamW restored(*weights, {});
-  ASSERT_TRUE(CheckpointStore::LoadOptimizer(path, **weights, restored).ok());
-  EXPECT_EQ(restored.num_updates(), 2);
-  for (size_t i = 0; i < parameters_->buckets().size(); ++i) {
-    EXPECT_TRUE(torch::equal(restored.first_moments()[i], optimizer_.first_moments()[i]));
-    EXPECT_TRUE(torch::equal(restored.second_moments()[i], optimizer_.second_moments()[i]));
-  }
+TEST_F(CheckpointTest, GivesBackTheState) {
+  EXPECT_EQ(*TakeNewest(), std::nullopt);
+  EXPECT_EQ(fs::path(Save(50)).filename(), "step-00000050");
+  const auto newest = TakeNewest();
+  ASSERT_TRUE(newest.ok()) << newest.status();
+  const RunState& state = (*newest)->state;
+  EXPECT_EQ(state.step, 50);
+  EXPECT_EQ(state.planned_updates, 400);
+  EXPECT_EQ(state.skipped_updates, 1);
+  EXPECT_EQ(state.prompt_cursor, 800);
+  EXPECT_EQ(state.ledger_offset, 50000);
+  EXPECT_EQ(state.seed, 3);
+  EXPECT_EQ(state.num_updates, 350);
 }
 
 TEST_F(CheckpointTest, KeepsTheNewest) {
   for (const uint64_t step : {9, 10, 100}) Save(step);
-  EXPECT_EQ(store_.Newest(), dir_.File("checkpoints/step-00000100"));
-  EXPECT_TRUE(fs::exists(dir_.File("checkpoints/step-00000010")));
-  EXPECT_FALSE(fs::exists(dir_.File("checkpoints/step-00000009")));
+  EXPECT_EQ(store_.Newest(), Path("step-00000100"));
+  EXPECT_TRUE(fs::exists(Path("step-00000010")));
+  EXPECT_FALSE(fs::exists(Path("step-00000009")));
 }
 
-TEST_F(CheckpointTest, AnUnfinishedOneIsNoCheckpointAndIsReplaced) {
-  EXPECT_EQ(store_.Newest(), std::nullopt);
+TEST_F(CheckpointTest, AnUnfinishedOneIsNoCheckpointAndIsRemoved) {
   dir_.Write("checkpoints/step-00000007.partial/run_state.json", "{");
+  dir_.Write("checkpoints/step-00000008.partial.partial/config.json", "{");
   EXPECT_EQ(store_.Newest(), std::nullopt);
-  const std::string path = Save(7);
-  EXPECT_TRUE(CheckpointStore::LoadState(path).ok());
-  EXPECT_FALSE(fs::exists(path + ".partial"));
+  Save(7);
+  EXPECT_FALSE(fs::exists(Path("step-00000007.partial")));
+  store_.RemoveUnfinished();
+  EXPECT_FALSE(fs::exists(Path("step-00000008.partial.partial")));
+  EXPECT_TRUE(fs::exists(Path("step-00000007")));
+}
+
+TEST_F(CheckpointTest, OneThatCannotBeWrittenLeavesNothingBehindAndDeletesNoOther) {
+  for (const uint64_t step : {1, 2}) Save(step);
+  fs::create_directories(*store_.Prepare(3));
+  const absl::Status status =
+      store_.Commit(StateOf(3), absl::ResourceExhaustedError("cannot write: no space left on device"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no space left"));
+  EXPECT_FALSE(fs::exists(Path("step-00000003.partial")));
+  EXPECT_TRUE(fs::exists(Path("step-00000001")) && fs::exists(Path("step-00000002")));
 }
 
 TEST_F(CheckpointTest, SavingAStepAgainLeavesItAsItIs) {
   const std::string path = Save(1);
-  const auto written = fs::last_write_time(path + "/model.safetensors");
-  TakeStep();
-  Save(1);
-  EXPECT_EQ(fs::last_write_time(path + "/model.safetensors"), written);
+  EXPECT_TRUE(TrySave(1, "else").ok());
+  EXPECT_EQ(*ReadFile(path + "/weights"), "1234");
 }
 
-TEST_F(CheckpointTest, DamageIsNamed) {
-  const std::string path = Save(1);
-  fs::resize_file(path + "/optimizer.safetensors", 100);
-  AdamW restored(parameters_, {});
-  EXPECT_THAT(CheckpointStore::LoadOptimizer(path, *parameters_, restored).message(),
-              HasSubstr("optimizer.safetensors"));
-  dir_.Write("checkpoints/step-00000001/run_state.json", R"({"step": 1})");
-  const absl::Status status = CheckpointStore::LoadState(path).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(status.message(), HasSubstr("run_state.json: \"planned_updates\" is missing"));
+TEST_F(CheckpointTest, TheOneBeforeADamagedOneIsTaken) {
+  for (const uint64_t step : {1, 2}) Save(step);
+  dir_.Write("checkpoints/step-00000002/run_state.json", R"({"step": 2})");
+  const auto newest = TakeNewest();
+  ASSERT_TRUE(newest.ok()) << newest.status();
+  EXPECT_EQ((*newest)->state.step, 1);
+  EXPECT_TRUE(fs::exists(Path("step-00000002.damaged")));
+  EXPECT_EQ(store_.Newest(), Path("step-00000001"));
+  // The way there again.
+  EXPECT_TRUE(TrySave(2).ok());
+  EXPECT_EQ((*TakeNewest())->state.step, 2);
 }
 
-TEST_F(CheckpointTest, TheOptimizerOfAnotherModelIsRefused) {
-  const std::string path = Save(1);
-  ModelConfig wider = config_;
-  wider.intermediate_size *= 2;
-  const auto other = ParameterSet::Allocate(wider, torch::kCPU, torch::kFloat32, /*trainable=*/true);
-  AdamW optimizer(other, {});
-  EXPECT_EQ(CheckpointStore::LoadOptimizer(path, *other, optimizer).code(), absl::StatusCode::kDataLoss);
+TEST_F(CheckpointTest, DamageOfWhatTheTrainerWroteCountsLikewise) {
+  for (const uint64_t step : {1, 2}) Save(step);
+  fs::resize_file(Path("step-00000002/weights"), 3);
+  EXPECT_EQ((*TakeNewest())->state.step, 1);
+}
+
+TEST_F(CheckpointTest, WithoutAWholeOneNothingIsTakenForABeginning) {
+  for (const uint64_t step : {1, 2}) Save(step);
+  fs::resize_file(Path("step-00000001/weights"), 3);
+  fs::remove(Path("step-00000002/run_state.json"));
+  const absl::Status status = TakeNewest().status();
+  EXPECT_TRUE(absl::IsDataLoss(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("none of the 2 checkpoints"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("step-00000002/run_state.json"));
+  EXPECT_TRUE(fs::exists(Path("step-00000002"))) << "nothing is renamed";
 }
 
 }  // namespace

@@ -68,6 +68,15 @@ TEST(TensorBoardWriterTest, WritesFramedScalarsAfterTheHeader) {
   EXPECT_NE(std::filesystem::path(writer->path()).filename().string().find("tfevents"), std::string::npos);
 }
 
+TEST(TensorBoardWriterTest, AZeroIsThere) {
+  TempDir dir;
+  auto writer = TensorBoardWriter::Create(dir.File("tensorboard"), 1);
+  ASSERT_TRUE(writer->Append({1, {{"reward/mean", 0.0}, {"optim/skipped_updates", -0.0}}}).ok());
+  const std::vector<tensorboard::Event> events = ReadEvents(writer->path());
+  ASSERT_EQ(events.back().summary().value_size(), 2);
+  for (const auto& value : events.back().summary().value()) EXPECT_TRUE(value.has_simple_value()) << value.tag();
+}
+
 TEST(TensorBoardWriterTest, APlaceThatCannotBeWrittenIsNamed) {
   TempDir dir;
   const std::string file = dir.Write("file", "");

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "learner/objectives/policy_metrics.h"
+#include "learner/objectives/policy_measurement.h"
 #include "tests/learner/objectives/objective_inputs.h"
 
 namespace maspo {
@@ -65,7 +65,7 @@ struct Evaluated {
 };
 
 // Evaluates `order` in parts of the given numbers of responses, as an update does.
-Evaluated Evaluate(const PolicyObjective& objective, const ObjectiveInputs& whole, LossAggregation aggregation,
+Evaluated Evaluate(const PolicyObjective& objective, const ObjectiveInputs& whole, v1::Aggregation aggregation,
                    const std::vector<int64_t>& order, const std::vector<int64_t>& responses_of_part) {
   const std::vector<double> weight_of = ResponseWeights(aggregation, ShapeOf(order));
   const auto bound = objective.traits().mini_batch ? objective.BoundTo(Cut(whole, order)) : nullptr;
@@ -123,7 +123,7 @@ TEST(InvarianceTest, LossAndGradientDependNeitherOnSplitNorOnOrder) {
   for (const char* name : kAllObjectives) {
     const auto objective = *MakeObjective(WithSelections(name));
     for (const char* mode : kModes) {
-      const LossAggregation aggregation = *ParseLossAggregation(mode);
+      const v1::Aggregation aggregation = FromSpelling<v1::Aggregation>(mode).value();
       std::vector<int64_t> order = InOrder();
       const auto all = static_cast<int64_t>(order.size());
       const Evaluated want = Evaluate(*objective, whole, aggregation, order, {all});
@@ -147,12 +147,12 @@ TEST(InvarianceTest, EmptyResponsesChangeNothingButTheMeanOverAllResponses) {
   }
   const ObjectiveInputs whole = RandomResponses(Lengths(), 7, torch::kDouble);
   for (const char* mode : kModes) {
-    const LossAggregation aggregation = *ParseLossAggregation(mode);
+    const v1::Aggregation aggregation = FromSpelling<v1::Aggregation>(mode).value();
     const auto objective = ObjectiveNamed("maspo");
     const Evaluated all = Evaluate(*objective, whole, aggregation, order, {static_cast<int64_t>(order.size())});
     const Evaluated without =
         Evaluate(*objective, whole, aggregation, with_tokens, {static_cast<int64_t>(with_tokens.size())});
-    const bool counts_them = aggregation == LossAggregation::kAllSeqMeanTokenMean;
+    const bool counts_them = aggregation == v1::AGGREGATION_ALL_SEQ_MEAN_TOKEN_MEAN;
     EXPECT_NEAR(all.loss * (counts_them ? 12. / 10 : 1), without.loss, 1e-12) << mode;
   }
 }
@@ -161,7 +161,7 @@ TEST(InvarianceTest, EmptyResponsesChangeNothingButTheMeanOverAllResponses) {
 TEST(InvarianceTest, RanksWithTheTotalsAddUpToTheWhole) {
   const MiniBatchShape whole = ShapeOf(InOrder());
   for (const char* mode : {"token-mean", "seq-mean-token-sum", "seq-mean-token-mean"}) {
-    const LossAggregation aggregation = *ParseLossAggregation(mode);
+    const v1::Aggregation aggregation = FromSpelling<v1::Aggregation>(mode).value();
     const std::vector<double> want = ResponseWeights(aggregation, whole);
     for (const int ranks : {1, 2, 3, 4}) {
       for (const bool averaged : {false, true}) {

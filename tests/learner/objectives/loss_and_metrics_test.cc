@@ -3,8 +3,9 @@
 
 #include <cmath>
 
+#include "learner/metrics/metric_catalog.h"
 #include "learner/objectives/loss_aggregation.h"
-#include "learner/objectives/policy_metrics.h"
+#include "learner/objectives/policy_measurement.h"
 #include "tests/learner/objectives/objective_inputs.h"
 
 namespace maspo {
@@ -12,14 +13,13 @@ namespace {
 
 using testing::DoubleEq;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 constexpr const char* kModes[] = {"token-mean",          "seq-mean-token-sum",
                                   "seq-mean-token-mean", "seq-mean-token-sum-norm",
                                   "group-token-mean",    "all-seq-mean-token-mean"};
 
 std::vector<double> Weights(const std::string& mode, const MiniBatchShape& shape) {
-  return ResponseWeights(*ParseLossAggregation(mode), shape);
+  return ResponseWeights(FromSpelling<v1::Aggregation>(mode).value(), shape);
 }
 
 MiniBatchShape Shape(std::vector<int64_t> response_tokens, std::vector<int64_t> group, double max_response_tokens) {
@@ -48,10 +48,6 @@ TEST(LossAggregationTest, AMiniBatchWithoutTokensHasNoWeight) {
   }
 }
 
-TEST(LossAggregationTest, UnknownNamesAreRefusedWithTheKnownOnes) {
-  EXPECT_THAT(std::string(ParseLossAggregation("mean").status().message()), HasSubstr("seq-mean-token-sum"));
-}
-
 PolicyMetrics Measure(const std::string& objective_name, const ObjectiveInputs& in) {
   const auto objective = ObjectiveNamed(objective_name);
   const ObjectiveOutputs out = objective->Evaluate(in);
@@ -66,7 +62,7 @@ TEST(PolicyMetricsTest, MeasuresWhatTheCatalogSays) {
                                  {.ratio = 4, .advantage = -1},    // beyond the dual clip
                                  {.ratio = 1.5, .advantage = 0}});
   in.entropy_T.fill_(0.5);
-  const auto metrics = Measure("maspo", in).Summary();
+  const auto metrics = ValuesOf(Measure("maspo", in));
   EXPECT_NEAR(metrics.at("policy/clip_fraction"), 2. / 5, 1e-9);
   EXPECT_NEAR(metrics.at("policy/clip_fraction_lower"), 1. / 5, 1e-9);
   EXPECT_NEAR(metrics.at("policy/bounded_fraction"), 0, 1e-9) << "MASPO has no bound unless asked";
@@ -93,7 +89,7 @@ TEST(PolicyMetricsTest, MeasuresWhatTheCatalogSays) {
 TEST(PolicyMetricsTest, ZeroGradientsAreCountedFromTheGradient) {
   const ObjectiveInputs in = RandomTokens(500, 3);
   const PolicyMetrics metrics = Measure("grpo_clip", in);
-  const auto summary = metrics.Summary();
+  const auto summary = ValuesOf(metrics);
   EXPECT_NEAR(summary.at("policy/zero_gradient_fraction"),
               summary.at("policy/clip_fraction") + static_cast<double>(metrics.zero.tokens) / 500, 1e-9);
   EXPECT_EQ(Measure("cispo", in).zero_gradient, metrics.zero.tokens) << "CISPO keeps every gradient";
@@ -112,27 +108,30 @@ TEST(PolicyMetricsTest, PartsAddUpToTheWhole) {
     part.entropy_T = cut(whole.entropy_T);
     got.Merge(Measure("maspo", part));
   }
-  const auto summary = got.Summary();
-  for (const auto& [name, value] : want.Summary()) {
+  const auto summary = ValuesOf(got);
+  for (const auto& [name, value] : ValuesOf(want)) {
     EXPECT_NEAR(summary.at(name), value, 1e-6 * std::abs(value) + 1e-12) << name;
   }
 }
 
-TEST(PolicyMetricsTest, WithoutTokensEverythingIsZero) {
-  for (const auto& [name, value] : Measure("maspo", RandomTokens(0, 7)).Summary()) EXPECT_EQ(value, 0) << name;
+TEST(PolicyMetricsTest, WithoutTokensThereIsNothing) {
+  EXPECT_THAT(ValuesOf(Measure("maspo", RandomTokens(0, 7))), testing::IsEmpty());
+  const auto positive = ValuesOf(Measure("maspo", InputsOf({{.ratio = 1.5, .advantage = 1}})));
+  EXPECT_TRUE(positive.contains("policy/gate_mean_positive"));
+  EXPECT_FALSE(positive.contains("policy/gate_mean_negative"));
 }
 
 TEST(LogRatioHistogramTest, QuantilesAreRightToAPercentOfTheLogRatio) {
   const torch::Tensor d_T = torch::cat({torch::linspace(-3, 3, 100001), torch::full({10}, 1e-4)});
-  const LogRatioHistogram histogram = LogRatioHistogram::Of(d_T);
+  const LogRatioHistogram histogram = HistogramOf(d_T);
   const torch::Tensor sorted_T = std::get<0>(d_T.sort());
   for (const double q : {0.01, 0.25, 0.5, 0.99}) {
     const double exact = sorted_T[static_cast<int64_t>(q * 100011)].item<float>();
     EXPECT_NEAR(std::log(histogram.RatioAt(q)), exact, 0.01 * std::abs(exact) + 1e-4) << q;
   }
-  EXPECT_NEAR(LogRatioHistogram::Of(torch::full({5}, 50.0)).RatioAt(0.5), std::exp(20), 0.2 * std::exp(20));
-  EXPECT_EQ(LogRatioHistogram::Of(torch::zeros({5})).RatioAt(0.5), 1);
-  EXPECT_EQ(LogRatioHistogram::Of(torch::tensor({std::nan(""), 0.0, std::nan("")})).RatioAt(0.9), 1) << "NaN";
+  EXPECT_NEAR(HistogramOf(torch::full({5}, 50.0)).RatioAt(0.5), std::exp(20), 0.2 * std::exp(20));
+  EXPECT_EQ(HistogramOf(torch::zeros({5})).RatioAt(0.5), 1);
+  EXPECT_EQ(HistogramOf(torch::tensor({std::nan(""), 0.0, std::nan("")})).RatioAt(0.9), 1) << "NaN";
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "learner/objectives/goldens/golden_runner.h"
+#include "tests/goldens/golden_runner.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temp_dir.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "learner/objectives/objective.h"
+#include "services/base/spelling.h"
 
 namespace maspo {
 
@@ -76,7 +77,7 @@ inline torch::Tensor GradientOf(const torch::Tensor& loss_T, const ObjectiveInpu
 
 inline v1::ObjectiveConfig Named(const std::string& name) {
   v1::ObjectiveConfig config;
-  config.set_name(name);
+  config.set_name(FromSpelling<v1::Objective>(name).value());
   return config;
 }
 

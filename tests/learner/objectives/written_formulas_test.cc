@@ -188,7 +188,7 @@ TEST(WrittenFormulasTest, ReferenceKlIsAddedUnderAnyObjective) {
   const std::map<std::string, Tensor> written = {
       {"k1", x_T}, {"abs", x_T.abs()}, {"k2", x_T.square() / 2}, {"k3", torch::exp(-x_T) + x_T - 1}};
   for (const auto& [type, kl_T] : written) {
-    config.set_reference_kl_type(type);
+    config.set_reference_kl_type(FromSpelling<v1::KlEstimate>(type).value());
     const auto objective = *MakeObjective(config);
     EXPECT_TRUE(objective->traits().reference);
     const Tensor written_T = Maspo(in) + 0.3 * kl_T;
@@ -226,19 +226,19 @@ TEST(WrittenFormulasTest, BapoWidensItsBoundsOnlyAsFarAsNeeded) {
   const ObjectiveInputs in = RandomTokens(2000, 20, torch::kDouble);
   const BapoObjective never({.rho0 = 0});
   EXPECT_EQ(never.FindBounds(in).upper_steps + never.FindBounds(in).lower_steps, 0);
-  const BapoObjective always({.rho0 = 10, .contribution = "abs_share"});
+  const BapoObjective always({.rho0 = 10, .contribution = v1::CONTRIBUTION_ABS_SHARE});
   EXPECT_NEAR(always.FindBounds(in).high, 3.0, 1e-9);
   EXPECT_NEAR(always.FindBounds(in).low, 0.9, 1e-9);
   const double start = never.FindBounds(in).contribution;
-  BapoObjective::Parameters p{.contribution = "abs_share"};
-  p.rho0 = BapoObjective({.rho0 = 0, .contribution = "abs_share"}).FindBounds(in).contribution + 1e-3;
+  BapoObjective::Parameters p{.contribution = v1::CONTRIBUTION_ABS_SHARE};
+  p.rho0 = BapoObjective({.rho0 = 0, .contribution = v1::CONTRIBUTION_ABS_SHARE}).FindBounds(in).contribution + 1e-3;
   const BapoObjective::Bounds part = BapoObjective(p).FindBounds(in);
   EXPECT_GT(start, 0);
   EXPECT_GT(part.upper_steps, 0);
   EXPECT_LT(part.upper_steps, 36);
   EXPECT_EQ(part.lower_steps, 0) << "the upper bound moves first";
   EXPECT_GE(part.contribution, p.rho0);
-  p.order = "lower_first";
+  p.order = v1::BOUND_ORDER_LOWER_FIRST;
   EXPECT_EQ(BapoObjective(p).FindBounds(in).lower_steps, 15) << "raising the lower bound does not help";
 }
 

@@ -81,6 +81,21 @@ TEST(StalenessGateTest, NeverIssuesMoreThanTheRunTrains) {
   EXPECT_EQ(gate.Room(19, 5), 1) << "a dropped group is replaced";
 }
 
+// After 6 steps of 16 groups.
+TEST(StalenessGateTest, AResumedRunCountsFromItsCheckpoint) {
+  const StalenessGate smaller{
+      .max_staleness = 0, .groups_per_step = 4, .total_steps = 10, .first_version = 6, .first_trained = 96};
+  EXPECT_EQ(smaller.Room(96, 6), 4);
+  EXPECT_EQ(smaller.Room(100, 6), 0);
+  EXPECT_EQ(smaller.Room(100, 7), 4);
+  EXPECT_EQ(smaller.Room(96, 9), 16) << "four steps are left in all";
+  const StalenessGate larger{
+      .max_staleness = 1, .groups_per_step = 32, .total_steps = 10, .first_version = 6, .first_trained = 96};
+  EXPECT_EQ(larger.Room(96, 6), 64);
+  const StalenessGate done{.groups_per_step = 4, .total_steps = 5, .first_version = 6, .first_trained = 96};
+  EXPECT_EQ(done.Room(96, 6), 0);
+}
+
 TEST(FairShareTest, SplitsWhatThereIsBetweenTheWorkers) {
   EXPECT_EQ((FairShare{.available = 16, .workers = 2}.Grant()), 8);
   EXPECT_EQ((FairShare{.available = 8, .leased = 8, .workers = 2}.Grant()), 8);

@@ -7,6 +7,7 @@
 #include "learner/objectives/negative_log_likelihood.h"
 #include "learner/supervised/supervised_data.h"
 #include "learner/supervised/supervised_trainer.h"
+#include "tests/learner/sharded/rank_policy.h"
 #include "tests/model/tiny_model.h"
 #include "tests/support/temp_dir.h"
 
@@ -76,14 +77,13 @@ class SupervisedTrainerTest : public ::testing::Test {
   LearningRateSchedule Schedule(double learning_rate) {
     v1::OptimizerConfig config;
     config.set_learning_rate(learning_rate);
-    return *LearningRateSchedule::Create(config, kSteps);
+    return LearningRateSchedule(config, kSteps);
   }
 
   static constexpr int64_t kSteps = 60;
-  const std::shared_ptr<ParameterSet> parameters_ = RandomParameters(TinyConfig());
-  Transformer policy_{TinyConfig(), parameters_};
-  AdamW optimizer_{parameters_, {}};
-  PolicyUpdate update_{{.micro_batch_tokens = 32}, &policy_, &optimizer_, std::make_unique<NegativeLogLikelihood>()};
+  RankPolicy rank_{TinyConfig(), *RandomParameters(TinyConfig())};
+  PolicyUpdate update_{
+      {.micro_batch_tokens = 32}, &rank_.policy, &rank_.optimizer, std::make_unique<NegativeLogLikelihood>()};
 };
 
 TEST_F(SupervisedTrainerTest, LearnsWhatTheDataShows) {
@@ -99,7 +99,7 @@ TEST_F(SupervisedTrainerTest, LearnsWhatTheDataShows) {
 }
 
 TEST_F(SupervisedTrainerTest, ALossThatIsNotFiniteEndsTheTrainingAtItsStep) {
-  parameters_->buckets().back().values.fill_(std::numeric_limits<float>::infinity());
+  rank_.shards.buckets().back().master.fill_(std::numeric_limits<float>::infinity());
   SupervisedTrainer trainer({.steps = kSteps, .batch_size = 4}, &update_, Schedule(1e-2));
   const absl::Status status = trainer.Run(Counting(), [](const auto&) {});
   EXPECT_EQ(status.code(), absl::StatusCode::kAborted);

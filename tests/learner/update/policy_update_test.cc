@@ -6,16 +6,14 @@
 
 #include "learner/objectives/negative_log_likelihood.h"
 #include "model/logprobs.h"
+#include "services/base/spelling.h"
+#include "tests/learner/sharded/rank_policy.h"
+#include "tests/model/gradients.h"
+#include "tests/model/held_weights.h"
 #include "tests/model/tiny_model.h"
 
 namespace maspo {
 namespace {
-
-std::vector<int64_t> RandomTokens(std::mt19937& random, size_t count) {
-  std::vector<int64_t> tokens(count);
-  for (int64_t& token : tokens) token = static_cast<int64_t>(random() % 50);
-  return tokens;
-}
 
 // Groups of responses of many lengths, an empty one and one without advantage among them.
 std::vector<TrainingGroup> RandomGroups(uint32_t seed) {
@@ -35,30 +33,27 @@ std::vector<TrainingGroup> RandomGroups(uint32_t seed) {
 
 v1::ObjectiveConfig Named(const std::string& name) {
   v1::ObjectiveConfig config;
-  config.set_name(name);
+  config.set_name(FromSpelling<v1::Objective>(name).value());
   return config;
 }
 
 class PolicyUpdateTest : public ::testing::Test {
  protected:
   // A fresh policy with the same random weights every time.
-  void MakePolicy() {
-    parameters_ = RandomParameters(TinyConfig());
-    policy_ = std::make_unique<Transformer>(TinyConfig(), parameters_);
-    v1::OptimizerConfig config;
-    config.set_learning_rate(1e-2);
-    optimizer_ = std::make_unique<AdamW>(parameters_, config);
+  void MakePolicy(const v1::OptimizerConfig& config = {}) {
+    rank_ = std::make_unique<RankPolicy>(TinyConfig(), *RandomParameters(TinyConfig()), config);
   }
+  std::vector<uint64_t> Digest() { return DigestsOf(*rank_->Weights()); }
 
   // One update of a fresh policy, whose old log-probabilities are off by what noise says.
-  PolicyUpdate::Result ApplyWithBudget(int64_t micro_batch_tokens, std::vector<TrainingGroup> groups,
-                                       const v1::ObjectiveConfig& objective,
-                                       LossAggregation aggregation = LossAggregation::kTokenMean) {
+  UpdateResult ApplyWithBudget(int64_t micro_batch_tokens, std::vector<TrainingGroup> groups,
+                               const v1::ObjectiveConfig& objective,
+                               v1::Aggregation aggregation = v1::AGGREGATION_TOKEN_MEAN) {
     MakePolicy();
-    PolicyUpdate update({.micro_batch_tokens = micro_batch_tokens, .aggregation = aggregation}, policy_.get(),
-                        optimizer_.get(), *MakeObjective(objective), policy_.get());
-    update.RecomputeOldLogprobs(groups);
-    update.ComputeReferenceLogprobs(groups);
+    PolicyUpdate update({.micro_batch_tokens = micro_batch_tokens, .min_micro_batches = 1, .aggregation = aggregation},
+                        &rank_->policy, &rank_->optimizer, *MakeObjective(objective), &rank_->policy);
+    EXPECT_TRUE(update.RecomputeOldLogprobs(groups).ok());
+    EXPECT_TRUE(update.ComputeReferenceLogprobs(groups).ok());
     std::mt19937 random(7);
     std::normal_distribution<float> noise(0, 0.3f);
     for (TrainingGroup& group : groups) {
@@ -67,37 +62,35 @@ class PolicyUpdateTest : public ::testing::Test {
         for (float& logprob : response.reference_logprobs) logprob += noise(random);
       }
     }
-    return update.Apply(groups, 1e-2);
+    return *update.Apply(groups, 1e-2);
   }
 
-  void ExpectTheSameForAnySplit(const v1::ObjectiveConfig& objective, LossAggregation aggregation) {
+  void ExpectTheSameForAnySplit(const v1::ObjectiveConfig& objective, v1::Aggregation aggregation) {
     const auto whole = ApplyWithBudget(1 << 20, RandomGroups(1), objective, aggregation);
     ASSERT_TRUE(whole.applied);
     EXPECT_GT(whole.grad_norm, 0);
-    const auto reference = ParameterSet::Allocate(TinyConfig(), torch::kCPU, torch::kFloat32, false);
-    reference->CopyFrom(*parameters_);
+    const auto reference = rank_->Weights();
     for (const int64_t budget : {1, 12, 40}) {
       const auto split = ApplyWithBudget(budget, RandomGroups(1), objective, aggregation);
-      EXPECT_NEAR(split.loss, whole.loss, 1e-6 * std::max(1.0, std::abs(whole.loss))) << objective.name();
-      EXPECT_NEAR(split.grad_norm, whole.grad_norm, 1e-5 * whole.grad_norm) << objective.name();
+      EXPECT_NEAR(split.loss, whole.loss, 1e-6 * std::max(1.0, std::abs(whole.loss))) << Spelling(objective.name());
+      EXPECT_NEAR(split.grad_norm, whole.grad_norm, 1e-5 * whole.grad_norm) << Spelling(objective.name());
       EXPECT_EQ(split.metrics.tokens, whole.metrics.tokens);
-      EXPECT_EQ(split.metrics.clipped, whole.metrics.clipped) << objective.name();
+      EXPECT_EQ(split.metrics.clipped, whole.metrics.clipped) << Spelling(objective.name());
+      const auto weights = rank_->Weights();
       for (size_t i = 0; i < reference->buckets().size(); ++i) {
         // Adam's first update is lr * sign(g): elements whose gradient is at rounding level may differ by all of it.
-        const auto difference = (reference->buckets()[i].values - parameters_->buckets()[i].values).abs();
-        EXPECT_LT((difference > 1e-4).to(torch::kFloat32).mean().item<float>(), 0.01) << objective.name();
+        const auto difference = (reference->buckets()[i].values - weights->buckets()[i].values).abs();
+        EXPECT_LT((difference > 1e-4).to(torch::kFloat32).mean().item<float>(), 0.01) << Spelling(objective.name());
       }
     }
   }
 
-  std::shared_ptr<ParameterSet> parameters_;
-  std::unique_ptr<Transformer> policy_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<RankPolicy> rank_;
 };
 
 TEST_F(PolicyUpdateTest, LossAndParametersDoNotDependOnTheMicrobatchSplit) {
-  for (const LossAggregation aggregation :
-       {LossAggregation::kTokenMean, LossAggregation::kSeqMeanTokenSum, LossAggregation::kSeqMeanTokenMean}) {
+  for (const v1::Aggregation aggregation :
+       {v1::AGGREGATION_TOKEN_MEAN, v1::AGGREGATION_SEQ_MEAN_TOKEN_SUM, v1::AGGREGATION_SEQ_MEAN_TOKEN_MEAN}) {
     ExpectTheSameForAnySplit(Named("maspo"), aggregation);
   }
 }
@@ -106,7 +99,7 @@ TEST_F(PolicyUpdateTest, LossAndParametersDoNotDependOnTheMicrobatchSplit) {
 TEST_F(PolicyUpdateTest, NeitherDoObjectivesThatSeeMoreThanAToken) {
   v1::ObjectiveConfig bapo = Named("bapo");
   bapo.set_rho0(0.6);
-  bapo.set_contribution("abs_share");
+  bapo.set_contribution(v1::CONTRIBUTION_ABS_SHARE);
   v1::ObjectiveConfig clip_cov = Named("clip_cov");
   clip_cov.set_select_ratio(0.1);
   clip_cov.set_cov_low(0.01);
@@ -134,10 +127,10 @@ TEST_F(PolicyUpdateTest, AnEntropyBonusRaisesTheEntropy) {
   MakePolicy();
   v1::ObjectiveConfig config = Named("entropy_reg");
   config.set_entropy_coef(1);
-  PolicyUpdate update({}, policy_.get(), optimizer_.get(), *MakeObjective(config));
-  const double before = update.RecomputeOldLogprobs(groups).entropy_mean;
-  for (int i = 0; i < 20; ++i) update.Apply(groups, 1e-2);
-  EXPECT_GT(update.RecomputeOldLogprobs(groups).entropy_mean, before + 0.01);
+  PolicyUpdate update({}, &rank_->policy, &rank_->optimizer, *MakeObjective(config));
+  const double before = update.RecomputeOldLogprobs(groups)->entropy_mean;
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(update.Apply(groups, 1e-2).ok());
+  EXPECT_GT(update.RecomputeOldLogprobs(groups)->entropy_mean, before + 0.01);
 }
 
 TEST_F(PolicyUpdateTest, RejectedResponsesCountAsEmptyAndCorrectionsAsFactors) {
@@ -160,14 +153,12 @@ TEST_F(PolicyUpdateTest, RejectedResponsesCountAsEmptyAndCorrectionsAsFactors) {
 TEST_F(PolicyUpdateTest, OnPolicyGradientIsThatOfTheMeanAdvantageWeightedLogprob) {
   // With old = current every ratio and gate is 1: d loss = -mean over all tokens of A * d logprob.
   auto groups = RandomGroups(2);
-  parameters_ = RandomParameters(TinyConfig());
-  policy_ = std::make_unique<Transformer>(TinyConfig(), parameters_);
   v1::OptimizerConfig config;
   config.set_max_grad_norm(0);
-  optimizer_ = std::make_unique<AdamW>(parameters_, config);
-  PolicyUpdate update({}, policy_.get(), optimizer_.get(), *MakeObjective({}));
-  update.RecomputeOldLogprobs(groups);
-  const double norm = update.Apply(groups, 0.0).grad_norm;
+  MakePolicy(config);
+  PolicyUpdate update({}, &rank_->policy, &rank_->optimizer, *MakeObjective({}));
+  EXPECT_TRUE(update.RecomputeOldLogprobs(groups).ok());
+  const double norm = update.Apply(groups, 0.0)->grad_norm;
 
   std::vector<PackedGroup> packed;
   std::vector<float> advantages;
@@ -179,40 +170,52 @@ TEST_F(PolicyUpdateTest, OnPolicyGradientIsThatOfTheMeanAdvantageWeightedLogprob
       advantages.insert(advantages.end(), response.advantages.begin(), response.advantages.end());
     }
   }
-  const TokenLogprobs scored = ResponseLogprobs(*policy_, PackedLayout::Of(packed), 1.0);
+  const auto weights = RandomParameters(TinyConfig());
+  BeginGradients(*weights);
+  const TokenLogprobs scored = ResponseLogprobs(Transformer(TinyConfig(), weights), PackedLayout::Of(packed), 1.0);
   (-(scored.logprobs_N * torch::tensor(advantages)).mean()).backward();
-  double squares = 0;
-  for (const ParameterBucket& bucket : parameters_->buckets()) squares += bucket.grads.square().sum().item<double>();
-  EXPECT_NEAR(norm, std::sqrt(squares), 1e-5 * norm);
+  EXPECT_NEAR(norm, AllGradients(*weights).norm().item<double>(), 1e-5 * norm);
 }
 
 TEST_F(PolicyUpdateTest, OldLogprobsEqualTheSamplersWhenItRunsTheSameWeights) {
   auto groups = RandomGroups(3);
-  parameters_ = RandomParameters(TinyConfig());
-  policy_ = std::make_unique<Transformer>(TinyConfig(), parameters_);
-  optimizer_ = std::make_unique<AdamW>(parameters_, v1::OptimizerConfig());
-  PolicyUpdate update({}, policy_.get(), optimizer_.get(), *MakeObjective({}));
-  update.RecomputeOldLogprobs(groups);
+  MakePolicy();
+  PolicyUpdate update({}, &rank_->policy, &rank_->optimizer, *MakeObjective({}));
+  EXPECT_TRUE(update.RecomputeOldLogprobs(groups).ok());
   for (TrainingGroup& group : groups) {
     for (TrainingResponse& response : group.responses) response.behavior_logprobs = response.old_logprobs;
   }
-  const auto statistics = update.RecomputeOldLogprobs(groups);
+  const auto statistics = *update.RecomputeOldLogprobs(groups);
   EXPECT_EQ(statistics.tokens, 75);
   EXPECT_EQ(statistics.mismatch_abs_max, 0);
 }
 
 TEST_F(PolicyUpdateTest, SkipsAnUpdateThatIsNotFiniteAndChangesNothing) {
   auto groups = RandomGroups(4);
-  parameters_ = RandomParameters(TinyConfig());
-  policy_ = std::make_unique<Transformer>(TinyConfig(), parameters_);
-  optimizer_ = std::make_unique<AdamW>(parameters_, v1::OptimizerConfig());
-  PolicyUpdate update({}, policy_.get(), optimizer_.get(), *MakeObjective({}));
-  update.RecomputeOldLogprobs(groups);
+  MakePolicy();
+  PolicyUpdate update({}, &rank_->policy, &rank_->optimizer, *MakeObjective({}));
+  EXPECT_TRUE(update.RecomputeOldLogprobs(groups).ok());
   groups[0].responses[1].advantages[0] = std::numeric_limits<float>::infinity();
-  const std::string before = DigestOf(*parameters_);
-  EXPECT_FALSE(update.Apply(groups, 1e-2).applied);
-  EXPECT_EQ(DigestOf(*parameters_), before);
-  EXPECT_EQ(optimizer_->num_updates(), 0);
+  const std::vector<uint64_t> before = Digest();
+  EXPECT_FALSE(update.Apply(groups, 1e-2)->applied);
+  EXPECT_EQ(Digest(), before);
+  EXPECT_EQ(rank_->optimizer.num_updates(), 0);
+}
+
+TEST_F(PolicyUpdateTest, AStopBetweenMicrobatchesChangesNothing) {
+  auto groups = RandomGroups(4);
+  MakePolicy();
+  PolicyUpdate update({.micro_batch_tokens = 12}, &rank_->policy, &rank_->optimizer, *MakeObjective(Named("bapo")));
+  EXPECT_TRUE(update.RecomputeOldLogprobs(groups).ok());
+  const std::vector<uint64_t> before = Digest();
+  StopSignal stop;
+  stop.RequestStop();
+  EXPECT_TRUE(absl::IsCancelled(update.RecomputeOldLogprobs(groups, &stop).status()));
+  EXPECT_TRUE(absl::IsCancelled(update.Apply(groups, 1e-2, &stop).status()));
+  EXPECT_EQ(Digest(), before);
+  for (const ShardedBucket& bucket : rank_->shards.buckets()) EXPECT_EQ(bucket.grads.abs().max().item<float>(), 0);
+  EXPECT_EQ(rank_->optimizer.num_updates(), 0);
+  EXPECT_TRUE(update.Apply(groups, 1e-2)->applied);
 }
 
 TEST_F(PolicyUpdateTest, NegativeLogLikelihoodFallsWhenItIsTrained) {
@@ -223,27 +226,24 @@ TEST_F(PolicyUpdateTest, NegativeLogLikelihoodFallsWhenItIsTrained) {
       response.old_logprobs.assign(response.token_ids.size(), 0.0f);
     }
   }
-  parameters_ = RandomParameters(TinyConfig());
-  policy_ = std::make_unique<Transformer>(TinyConfig(), parameters_);
-  optimizer_ = std::make_unique<AdamW>(parameters_, v1::OptimizerConfig());
-  PolicyUpdate update({}, policy_.get(), optimizer_.get(), std::make_unique<NegativeLogLikelihood>());
-  const double first = update.Apply(groups, 1e-2).loss;
+  MakePolicy();
+  PolicyUpdate update({}, &rank_->policy, &rank_->optimizer, std::make_unique<NegativeLogLikelihood>());
+  const double first = update.Apply(groups, 1e-2)->loss;
   double last = first;
-  for (int i = 0; i < 60; ++i) last = update.Apply(groups, 1e-2).loss;
+  for (int i = 0; i < 60; ++i) last = update.Apply(groups, 1e-2)->loss;
   EXPECT_LT(last, 0.5 * first);
 }
 
 TEST(AdamWTest, AConstantGradientMovesByTheLearningRateAndDecaysFirst) {
-  const auto parameters = RandomParameters(TinyConfig());
   v1::OptimizerConfig config;
   config.set_weight_decay(0.1);
   config.set_max_grad_norm(0);
-  AdamW optimizer(parameters, config);
-  torch::Tensor head = parameters->buckets()[0].values;
+  RankPolicy rank(TinyConfig(), *RandomParameters(TinyConfig()), config);
+  torch::Tensor head = rank.shards.buckets()[0].master, grads = rank.shards.buckets()[0].grads;
   head.slice(0, 0, 3).copy_(torch::tensor({1.0f, -2.0f, 3.0f}));
   for (int i = 0; i < 2; ++i) {
-    parameters->buckets()[0].grads.slice(0, 0, 3).copy_(torch::tensor({0.1f, -0.2f, 0.3f}));
-    EXPECT_TRUE(optimizer.Step(0.01).applied);
+    grads.slice(0, 0, 3).copy_(torch::tensor({0.1f, -0.2f, 0.3f}));
+    EXPECT_TRUE(rank.optimizer.Step(0.01).applied);
   }
   // A constant gradient makes every Adam step exactly lr * sign(g); decay multiplies by 1 - lr * wd = 0.999 before it.
   const auto expected = [](double x, double sign) { return (x * 0.999 - 0.01 * sign) * 0.999 - 0.01 * sign; };
@@ -253,14 +253,13 @@ TEST(AdamWTest, AConstantGradientMovesByTheLearningRateAndDecaysFirst) {
 }
 
 TEST(AdamWTest, ClipsByTheGlobalNorm) {
-  const auto parameters = RandomParameters(TinyConfig());
-  AdamW optimizer(parameters, v1::OptimizerConfig());
-  parameters->buckets()[0].grads.fill_(0);
-  parameters->buckets()[0].grads[0] = 3;
-  parameters->buckets()[1].grads[0] = 4;
-  EXPECT_NEAR(optimizer.Step(1e-3).grad_norm, 5, 1e-6);
-  EXPECT_NEAR(optimizer.first_moments()[0][0].item<float>(), 0.1 * 3.0 / 5.0, 1e-6);
-  EXPECT_EQ(parameters->buckets()[0].grads.abs().max().item<float>(), 0);
+  RankPolicy rank(TinyConfig(), *RandomParameters(TinyConfig()));
+  torch::Tensor first = rank.shards.buckets()[0].grads, second = rank.shards.buckets()[1].grads;
+  first[0] = 3;
+  second[0] = 4;
+  EXPECT_NEAR(rank.optimizer.Step(1e-3).grad_norm, 5, 1e-6);
+  EXPECT_NEAR(rank.optimizer.first_moments()[0][0].item<float>(), 0.1 * 3.0 / 5.0, 1e-6);
+  EXPECT_EQ(first.abs().max().item<float>(), 0);
 }
 
 }  // namespace

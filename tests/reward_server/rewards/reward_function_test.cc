@@ -80,7 +80,7 @@ TEST(RewardFunctionTest, TermOfOneSourceLeavesTheOthersAlone) {
 }
 
 TEST(RewardFunctionTest, RefusesWhatItDoesNotKnow) {
-  for (const char* entry : {"format", "format=x", "beauty=1", "=1", ""}) {
+  for (const char* entry : {"format", "format=x", "format=nan", "format=inf", "beauty=1", "=1", ""}) {
     const auto function = RewardFunction::Create(WithTerms({entry}));
     EXPECT_TRUE(absl::IsInvalidArgument(function.status())) << entry;
   }

@@ -3,8 +3,8 @@
 #include <random>
 #include <string>
 
-#include "absl/time/clock.h"
 #include "reward_server/limits.h"
+#include "services/base/steady_clock.h"
 #include "tests/reward_server/verification/hostile_responses.h"
 #include "tests/reward_server/verification/verify_support.h"
 
@@ -19,9 +19,9 @@ TEST_P(HostileResponseTest, GetsAVerdictSoon) {
   const auto verifier = MakeVerifier();
   for (const std::string gold : {"1", "\\{1,2,3\\}"}) {
     const v1::VerifyItem item = MakeItem(gold, GetParam().response);
-    const absl::Time start = absl::Now();
+    const absl::Time start = SteadyNow();
     const v1::VerifiedAnswer answer = verifier->Verify(item);
-    EXPECT_LT(absl::Now() - start, 25 * UsualDeadline());
+    EXPECT_LT(SteadyNow() - start, 25 * UsualDeadline());
     EXPECT_NE(answer.verdict(), v1::VERDICT_UNSPECIFIED);
     EXPECT_NE(answer.verdict(), v1::VERDICT_CRASHED);
     EXPECT_LE(answer.answer().size(), 1024u);

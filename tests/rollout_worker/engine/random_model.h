@@ -24,8 +24,9 @@ inline ModelConfig SmallConfig() {
 
 // Random weights of a size that makes distributions neither flat nor certain. Larger ones amplify float32's rounding:
 // at 0.35 two correct forwards differ by 1e-5 in a token's log-probability, at 0.2 by half of that.
-inline std::shared_ptr<ParameterSet> RandomParameters(const ModelConfig& config, uint64_t seed) {
-  auto parameters = ParameterSet::Allocate(config, torch::kCPU, torch::kFloat32, /*trainable=*/false);
+inline std::shared_ptr<ParameterSet> RandomParameters(const ModelConfig& config, uint64_t seed,
+                                                      torch::Dtype dtype = torch::kFloat32) {
+  auto parameters = ParameterSet::Allocate(config, torch::kCPU, dtype);
   torch::Generator generator = at::detail::createCPUGenerator(seed);
   const torch::NoGradGuard no_grad;
   for (ParameterBucket& bucket : parameters->buckets()) {

@@ -75,6 +75,8 @@ TEST(SamplerTest, RowsOfDifferentParametersAgreeWithAStraightforwardReference) {
     const std::vector<double> p = Reference(logits_BV[i], rows[i]);
     EXPECT_EQ(drawn.token_ids[i], InverseCdf(p, rows[i].uniform));
     EXPECT_NEAR(drawn.logprobs[i], std::log(p[drawn.token_ids[i]]), 1e-5);
+    const std::vector<double> whole = Reference(logits_BV[i], {.temperature = rows[i].temperature});
+    EXPECT_NEAR(drawn.policy_logprobs[i], std::log(whole[drawn.token_ids[i]]), 1e-5);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/steady_clock.h"
 #include "tests/support/fake_answer_scorer.h"
 #include "tests/support/fake_prompt_source.h"
 #include "tests/support/fake_trajectory_sink.h"
@@ -49,6 +50,7 @@ class GroupScorerTest : public ::testing::Test {
         if (fails && std::find(ids.begin(), ids.end(), answer.id()) != ids.end()) {
           answer.set_verdict(v1::VERDICT_CRASHED);
           answer.clear_reward();
+          answer.set_detail("the scorer answers with HTTP status 500");
         }
       }
       return answers;
@@ -60,7 +62,8 @@ class GroupScorerTest : public ::testing::Test {
   FakeAnswerScorer scorer_;
   FakeTrajectorySink sink_;
   FakePromptSource prompts_;
-  GroupScorer group_scorer_{{}, tokenizer_.get(), &scorer_, &sink_, &prompts_};
+  Problems problems_;
+  GroupScorer group_scorer_{{}, tokenizer_.get(), &scorer_, &sink_, &prompts_, &problems_};
 };
 
 TEST_F(GroupScorerTest, EveryResponseBecomesATrajectoryWithItsVerdict) {
@@ -98,14 +101,34 @@ TEST_F(GroupScorerTest, ASampleThatStaysWithoutAVerdictLeavesTheGroup) {
   EXPECT_EQ(sink_.groups()[0].trajectories(1).sample_index(), 2u);
 }
 
+// Whoever judges a source may hang for longer than the run is patient, and no call has failed by then.
+TEST_F(GroupScorerTest, RewardsThatDoNotComeAreAProblemWhileTheyAreAwaited) {
+  scorer_.Use([this](const auto& items, absl::Time) {
+    EXPECT_THAT(problems_.Latest(SteadyNow() + absl::Minutes(10)),
+                HasSubstr("rewards of source math have been awaited for 10m"));
+    return FakeAnswerScorer::CompareTexts(items);
+  });
+  GeneratedGroup group = Group(3);
+  group.prompt.set_source("math");
+  ASSERT_TRUE(group_scorer_.ScoreAndSubmit(std::move(group)).ok());
+  EXPECT_EQ(problems_.Latest(SteadyNow() + absl::Minutes(10)), "");
+}
+
 TEST_F(GroupScorerTest, AGroupWithTooFewVerdictsGoesBack) {
   FailOn({"g/0", "g/1"}, 99);
   EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit(Group(3))));
   EXPECT_THAT(sink_.groups(), SizeIs(0));
   ASSERT_THAT(prompts_.returned(), SizeIs(1));
-  EXPECT_EQ(prompts_.returned()[0].group_id, "g");
-  EXPECT_EQ(prompts_.returned()[0].reason, "unscorable");
-  EXPECT_THAT(prompts_.returned()[0].message, HasSubstr("only 1 of 3 responses"));
+  EXPECT_EQ(prompts_.returned()[0].group_id(), "g");
+  EXPECT_EQ(prompts_.returned()[0].reason(), "unscorable");
+  EXPECT_THAT(prompts_.returned()[0].message(), HasSubstr("only 1 of 3 responses"));
+}
+
+TEST_F(GroupScorerTest, AGroupOfOneNeedsOneVerdict) {
+  EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(1)).ok());
+  EXPECT_THAT(sink_.groups()[0].trajectories(), SizeIs(1));
+  FailOn({"g/0"}, 99);
+  EXPECT_TRUE(absl::IsUnavailable(group_scorer_.ScoreAndSubmit(Group(1))));
 }
 
 TEST_F(GroupScorerTest, OneVerdictIsEnoughForEvaluation) {
@@ -126,9 +149,43 @@ TEST_F(GroupScorerTest, AGroupThatTheLearnerHasOrNoLongerWantsIsSettled) {
     sink_.RefuseNext(answer);
     EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(2)).ok()) << answer;
   }
-  sink_.RefuseNext(absl::CancelledError("the run is over"));
+  EXPECT_THAT(prompts_.returned(), SizeIs(0));
+  EXPECT_EQ(problems_.Latest(SteadyNow()), "");
+}
+
+TEST_F(GroupScorerTest, AGroupThatTheLearnerDoesNotTakeGoesBackAtOnceWithTheReason) {
+  for (const absl::Status& answer :
+       {absl::InvalidArgumentError("group g: lengths disagree"), absl::UnavailableError("ledger.jsonl: disk full"),
+        absl::ResourceExhaustedError("no room")}) {
+    sink_.RefuseNext(answer);
+    EXPECT_EQ(group_scorer_.ScoreAndSubmit(Group(2)), answer);
+    EXPECT_EQ(prompts_.returned().back().group_id(), "g");
+    EXPECT_EQ(prompts_.returned().back().reason(), "undelivered");
+    EXPECT_EQ(prompts_.returned().back().message(), answer.message());
+    EXPECT_EQ(problems_.Latest(SteadyNow()), answer.message());
+  }
+  EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(2)).ok());
+  EXPECT_EQ(problems_.Latest(SteadyNow()), "");
+}
+
+TEST_F(GroupScorerTest, AWorkerThatIsClosingGivesNothingBack) {
+  sink_.RefuseNext(absl::CancelledError("the connection was closed"));
   EXPECT_TRUE(absl::IsCancelled(group_scorer_.ScoreAndSubmit(Group(2))));
   EXPECT_THAT(prompts_.returned(), SizeIs(0));
+}
+
+TEST_F(GroupScorerTest, WhatKeepsGroupsFromBeingJudgedIsAProblemUntilOneIsJudged) {
+  FailOn({"g/0", "g/1"}, 99);
+  EXPECT_FALSE(group_scorer_.ScoreAndSubmit(Group(2)).ok());
+  EXPECT_EQ(problems_.Latest(SteadyNow()),
+            "response g/0 could not be judged (crashed): the scorer answers with HTTP status 500");
+  EXPECT_THAT(prompts_.returned()[0].message(), HasSubstr("HTTP status 500"));
+  scorer_.Answer(absl::UnavailableError("the reward server at 127.0.0.1:1 does not answer"));
+  EXPECT_FALSE(group_scorer_.ScoreAndSubmit(Group(2)).ok());
+  EXPECT_THAT(problems_.Latest(SteadyNow()), HasSubstr("does not answer"));
+  scorer_.Use([](const auto& items, absl::Time) { return FakeAnswerScorer::CompareTexts(items); });
+  EXPECT_TRUE(group_scorer_.ScoreAndSubmit(Group(2)).ok());
+  EXPECT_EQ(problems_.Latest(SteadyNow()), "");
 }
 
 }  // namespace

@@ -63,5 +63,14 @@ TEST(AtomicFileTest, BinaryContentSurvives) {
   EXPECT_EQ(ReadFile(dir.File("a.bin")).value(), content);
 }
 
+TEST(CommitFolderTest, GivesAFolderItsName) {
+  TempDir dir;
+  dir.Write("a.partial/deep/b.txt", "b");
+  ASSERT_TRUE(CommitFolder(dir.File("a.partial"), dir.File("a")).ok());
+  EXPECT_EQ(*ReadFile(dir.File("a/deep/b.txt")), "b");
+  EXPECT_FALSE(std::filesystem::exists(dir.File("a.partial")));
+  EXPECT_TRUE(absl::IsNotFound(CommitFolder(dir.File("nowhere"), dir.File("b"))));
+}
+
 }  // namespace
 }  // namespace maspo

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "services/base/closable_queue.h"
+#include "services/base/steady_clock.h"
 #include "services/base/stop_signal.h"
 #include "services/base/worker_thread.h"
 
@@ -31,9 +31,9 @@ TEST(ClosableQueueTest, HandsOutInOrderAndDrainsAfterClose) {
 
 TEST(ClosableQueueTest, DeadlinesEndBothWaits) {
   ClosableQueue<int> queue(1);
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   EXPECT_EQ(queue.Pop(start + absl::Milliseconds(20)).status().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_GE(absl::Now() - start, absl::Milliseconds(20));
+  EXPECT_GE(SteadyNow() - start, absl::Milliseconds(20));
   ASSERT_TRUE(queue.Push(1, kNever).ok());
   EXPECT_EQ(queue.Push(2, absl::InfinitePast()).code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(queue.size(), 1u);
@@ -102,9 +102,9 @@ TEST(StopSignalTest, WakesEveryWaiterAndMakesTheDescriptorReadable) {
 
 TEST(StopSignalTest, WaitsUntilTheDeadline) {
   const StopSignal stop;
-  const absl::Time deadline = absl::Now() + absl::Milliseconds(30);
+  const absl::Time deadline = SteadyNow() + absl::Milliseconds(30);
   EXPECT_FALSE(stop.WaitUntil(deadline));
-  EXPECT_GE(absl::Now(), deadline);
+  EXPECT_GE(SteadyNow(), deadline);
 }
 
 TEST(WorkerThreadTest, ExceptionsBecomeStatusesThatNameTheThread) {
