@@ -197,7 +197,7 @@ const std::vector<MetricInfo>& MetricCatalog() {
       {"time/<phase>_s",
        "seconds",
        "Part of it: rollout_wait, old_logprobs, update, publish; besides it: evaluate, and checkpoint (of the step "
-       "before)",
+       "before: what training waited for; the writing goes on beside it)",
        {}},
 
       {"eval/avg_at_k", "share", "Held-out accuracy: correct responses, averaged over problems", {}},
