@@ -129,8 +129,7 @@ std::shared_ptr<PolicySnapshot> RankBackground::TakeSnapshot() {
   return nullptr;
 }
 
-void RankBackground::Ask(Request::Kind kind, uint64_t generation, uint64_t bucket,
-                         absl::FunctionRef<void()> own_side) {
+void RankBackground::Ask(Request::Kind kind, uint64_t generation, uint64_t bucket, absl::FunctionRef<void()> own_side) {
   v1::RankRequest request;
   request.set_kind(kind);
   request.set_generation(generation);
@@ -236,9 +235,8 @@ absl::Status RankBackground::AwaitOthers() {
   if (beside_->is_alone()) return absl::OkStatus();
   std::vector<std::string> outcomes;
   while (true) {
-    MASPO_RETURN_IF_ERROR(StatusOf("the other ranks' work", [&] {
-      Ask(Request::KIND_OUTCOME, 0, 0, [&] { outcomes = Outcomes(); });
-    }));
+    MASPO_RETURN_IF_ERROR(
+        StatusOf("the other ranks' work", [&] { Ask(Request::KIND_OUTCOME, 0, 0, [&] { outcomes = Outcomes(); }); }));
     outcomes.front().clear();  // This rank's own is not asked for.
     if (std::count(outcomes.begin(), outcomes.end(), kUnderWay) == 0) break;
     absl::SleepFor(kTurn);

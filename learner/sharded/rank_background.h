@@ -77,7 +77,7 @@ class RankBackground {
 
   absl::Mutex asking_;
   mutable absl::Mutex mutex_;
-  std::map<uint64_t, std::weak_ptr<Copy>> copies_ ABSL_GUARDED_BY(mutex_);         // By generation, on every rank.
+  std::map<uint64_t, std::weak_ptr<Copy>> copies_ ABSL_GUARDED_BY(mutex_);  // By generation, on every rank.
   std::map<uint64_t, std::shared_ptr<Copy>> kept_ ABSL_GUARDED_BY(mutex_);  // For rank 0, by the others.
   std::shared_future<absl::Status> work_ ABSL_GUARDED_BY(mutex_);
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;

@@ -24,7 +24,7 @@ Tensor Random(int64_t count, torch::Dtype dtype) {
 //       x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & M; x = (x ^ x >> 27) * 0x94d049bb133111eb & M; s += x ^ x >> 31
 //     return s & M                                                                   with M = 2 ** 64 - 1
 TEST(WeightDigestTest, IsTheSumThatItSays) {
-  EXPECT_EQ(DigestOf(torch::arange(7, torch::kFloat32) * 0.5 - 1), 0xf951904f17c17df9);  // "<7f"
+  EXPECT_EQ(DigestOf(torch::arange(7, torch::kFloat32) * 0.5 - 1), 0xf951904f17c17df9);              // "<7f"
   EXPECT_EQ(DigestOf(torch::tensor({1.0f, -2.0f, 0.0f}).to(torch::kBFloat16)), 0x5482d5d52134b8c0);  // "<3H"
   EXPECT_EQ(DigestOf(torch::tensor({1.0f, 2.0f, 3.0f, 4.0f}), /*first_element=*/20), 0x5bde80f12ee060e0);
   EXPECT_EQ(DigestOf(torch::empty({0})), 0);
