@@ -50,4 +50,10 @@ if(MASPO_TORCH)
   # For the link alone; where the libraries are at run time CMake knows, and changes when it installs.
   target_link_options(maspo_torch INTERFACE
     -Wl,-rpath-link,${MASPO_WHEELS}/torch/lib -Wl,-rpath-link,${MASPO_WHEELS}/nvidia/cu13/lib)
+  # Whatever has tensors gets its memory here: those of a few MiB leave holes in glibc's heap, so that a rank held up to half
+  # as much again as lives in it. Sanitizers have an allocator of their own.
+  if(NOT MASPO_SANITIZER)
+    find_package(mimalloc REQUIRED)
+    target_link_libraries(maspo_torch INTERFACE mimalloc)
+  endif()
 endif()
