@@ -25,8 +25,7 @@ class GradientReducer {
     torch::Dtype wire = torch::kFloat32;  // What is sent is rounded to; sums are float32 unless by reduce-scatter.
   };
   // Both outlive it.
-  GradientReducer(const Options& options, ShardedParameters* parameters, Ranks* ranks)
-      : options_(options), parameters_(parameters), ranks_(ranks) {}
+  GradientReducer(const Options& options, ShardedParameters* parameters, Ranks* ranks);
 
   // Of a bucket's parameters, in their order; empty where this rank had no micro-batch.
   void Add(size_t bucket, const std::vector<torch::Tensor>& grads);
@@ -37,15 +36,16 @@ class GradientReducer {
  private:
   struct Flight {
     size_t bucket = 0;
-    torch::Tensor send, received;  // Of the largest bucket so far.
+    torch::Tensor send, received;  // Of a block, or of the bucket if that is more.
     Ranks::Pending pending;
   };
   Flight TakeBuffers();
-  void Land(Flight& flight);
+  void LandFirst();
 
   const Options options_;
   ShardedParameters* const parameters_;
   Ranks* const ranks_;
+  const int64_t block_;         // Elements of the largest block, whose buffers stay.
   std::deque<Flight> flights_;  // The oldest first.
   std::vector<Flight> idle_;
 };

@@ -126,6 +126,7 @@ Tensor ShardedPolicy::Backward(const PackedLayout* layout, const Loss& loss) {
   const auto tokens = OnDevice(layout);
   std::vector<BlockGraph> graphs;
   Tensor x_TC = Forward(tokens.get(), &graphs);
+  reducer_.Finish();  // The embedding's gradient of the micro-batch before: logits need its room.
   const Tensor& head_VC = HeadWeight();
   const Tensor& norm_C = gatherer_.Wait(BucketOf(config().num_layers))[0];
 
