@@ -10,15 +10,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "cli/command.h"
 #include "collective/device.h"
 #include "learner/learner_config.h"
+#include "learner/plan/run_plan.h"
 #include "learner/ranks/rank_flags.h"
 #include "learner/recorded/recorded_groups.h"
 #include "learner/sharded/sharded_trainer.h"
 #include "learner/training_groups.h"
 #include "learner/update/learning_rate.h"
 #include "model/dtype.h"
+#include "services/base/machine_memory.h"
 #include "services/base/progress.h"
 #include "services/base/status_macros.h"
 #include "services/config/config_loader.h"
@@ -49,6 +52,31 @@ absl::StatusOr<v1::RunConfig> ConfigOf(const LearnFlags& flags) {
   return config;
 }
 
+// Lengths as they are in the recording, instead of limits.
+v1::RunConfig WithLengthsOf(absl::Span<const v1::TrajectoryGroup> recorded, v1::RunConfig config) {
+  int prompt = 0, response = 0, responses = 0;
+  for (const v1::TrajectoryGroup& group : recorded) {
+    prompt = std::max(prompt, group.prompt_token_ids_size());
+    responses = std::max(responses, group.trajectories_size());
+    for (const v1::Trajectory& trajectory : group.trajectories())
+      response = std::max(response, trajectory.token_ids_size());
+  }
+  config.mutable_data()->set_max_prompt_tokens(static_cast<uint32_t>(prompt));
+  config.mutable_rollout()->set_max_new_tokens(static_cast<uint32_t>(response));
+  config.mutable_rollout()->set_group_size(static_cast<uint32_t>(responses));
+  return config;
+}
+
+// All ranks are here. With GPUs each has one of its own, of which LibTorch says when it is full.
+absl::Status CheckMemory(const v1::RunConfig& config, const ModelConfig& model,
+                         absl::Span<const v1::TrajectoryGroup> recorded) {
+  if (config.model().device() != "cpu") return absl::OkStatus();
+  const v1::RunConfig actual = WithLengthsOf(recorded, config);
+  const int64_t ranks = config.learner().ranks();
+  const MemoryPlan rank = RankMemory(model, actual, ranks, LearnerKind::kLearn);
+  return CheckRanksFit(rank, actual, ranks, MachineMemory(), "this machine");
+}
+
 // What the whole recording is trained with: one step, whose old policy is the one at its start.
 struct Session {
   v1::RunConfig config;
@@ -65,6 +93,7 @@ absl::StatusOr<Session> Begin(const LearnFlags& flags, v1::RunConfig config) {
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(flags.model));
   MASPO_ASSIGN_OR_RETURN(std::vector<v1::TrajectoryGroup> recorded,
                          ReadRecordedGroups(flags.trajectories, model.vocab_size, model.max_position_embeddings));
+  if (!flags.ranks.is_one_rank()) MASPO_RETURN_IF_ERROR(CheckMemory(config, model, recorded));  // Else it was done.
   MASPO_ASSIGN_OR_RETURN(const auto advantage, TrainingAdvantage(config));
   MASPO_ASSIGN_OR_RETURN(auto objective, MakeObjective(config.learner().objective()));
   const PolicyUpdate::Options update = UpdateOptions(config, *objective);
@@ -145,8 +174,9 @@ absl::Status RunLearn(const LearnFlags& flags) {
   if (flags.ranks.starts_ranks(static_cast<int>(config.learner().ranks()))) {
     // What is wrong with the input is said once, before there are several to say it.
     MASPO_ASSIGN_OR_RETURN(const ModelConfig model, ModelConfig::Load(flags.model));
-    MASPO_RETURN_IF_ERROR(
-        ReadRecordedGroups(flags.trajectories, model.vocab_size, model.max_position_embeddings).status());
+    MASPO_ASSIGN_OR_RETURN(const auto recorded,
+                           ReadRecordedGroups(flags.trajectories, model.vocab_size, model.max_position_embeddings));
+    MASPO_RETURN_IF_ERROR(CheckMemory(config, model, recorded));
     return ExitedWith(LaunchRanks(flags.ranks,
                                   {.num_ranks = static_cast<int>(config.learner().ranks()),
                                    .device = config.model().device(),

@@ -26,7 +26,7 @@ struct Flags {
   Hardware hardware;
   std::string gpu_memory = "80GiB", flops = "312T", memory_bandwidth = "2.0T", network_bandwidth = "90G";
   Lengths lengths;
-  bool json = false;
+  bool is_learn = false, json = false;
 };
 
 // "80GiB", "312T", "90G", "1e12": a number above 0, and a power of 1000 or, with an i, of 1024; a B may follow.
@@ -61,7 +61,8 @@ void AppendMemory(const char* title, const MemoryPlan& plan, std::string& table)
   absl::StrAppendFormat(&table, "%s\n", title);
   for (const MemoryItem& item : plan.items)
     absl::StrAppendFormat(&table, "  %-32s %8.2f GiB\n", item.kind, item.bytes / kGib);
-  absl::StrAppendFormat(&table, "  %-32s %8.2f GiB\n", "total", plan.total() / kGib);
+  const std::string total = plan.peak.empty() ? "total" : absl::StrCat("total, at the ", plan.peak);
+  absl::StrAppendFormat(&table, "  %-32s %8.2f GiB\n", total, plan.total() / kGib);
 }
 
 std::string Table(const RunPlan& plan, const Hardware& hardware, const Lengths& lengths) {
@@ -95,7 +96,9 @@ std::string Table(const RunPlan& plan, const Hardware& hardware, const Lengths& 
 ordered_json AsJson(const MemoryPlan& plan) {
   ordered_json items = ordered_json::object();
   for (const MemoryItem& item : plan.items) items[item.kind] = std::llround(item.bytes);
-  return {{"bytes", std::move(items)}, {"total_bytes", std::llround(plan.total())}};
+  ordered_json memory = {{"bytes", std::move(items)}, {"total_bytes", std::llround(plan.total())}};
+  if (!plan.peak.empty()) memory["peak"] = plan.peak;
+  return memory;
 }
 
 ordered_json AsJson(const StepTime& time) {
@@ -137,7 +140,8 @@ absl::Status RunPlanCommand(Flags flags) {
   MASPO_ASSIGN_OR_RETURN(const ModelConfig model, flags.model_config.empty()
                                                       ? ModelConfig::Load(config.model().path())
                                                       : ModelConfig::LoadFile(flags.model_config));
-  const RunPlan plan = PlanRun(model, config, hardware, flags.lengths);
+  const LearnerKind kind = flags.is_learn ? LearnerKind::kLearn : LearnerKind::kTrain;
+  const RunPlan plan = PlanRun(model, config, hardware, flags.lengths, kind);
   const absl::Status fits = CheckFits(plan, config, hardware);
   std::fputs((flags.json ? Json(plan, hardware, fits) + "\n" : Table(plan, hardware, flags.lengths)).c_str(), stdout);
   return fits;
@@ -175,6 +179,7 @@ void AddPlanCommand(CLI::App& maspo, CommandBody& run) {
   app->add_option("--response-tokens", flags->lengths.response, "Mean length of responses")
       ->check(CLI::Range(1, 10000000))
       ->capture_default_str();
+  app->add_flag("--learn", flags->is_learn, "Memory of a rank of `maspo learn`, which publishes nothing");
   app->add_flag("--json", flags->json, "One JSON object instead of the table");
   app->callback([flags, &run] { run = [flags] { return RunPlanCommand(*flags); }; });
 }

@@ -18,6 +18,7 @@
 #include "learner/learner_config.h"
 #include "learner/metrics/learner_samples.h"
 #include "learner/metrics/run_journal.h"
+#include "learner/plan/run_plan.h"
 #include "learner/prompts/group_book.h"
 #include "learner/prompts/lease_queue.h"
 #include "learner/publish/weight_publisher.h"
@@ -29,6 +30,7 @@
 #include "model/hugging_face.h"
 #include "services/base/address.h"
 #include "services/base/descriptor_limit.h"
+#include "services/base/machine_memory.h"
 #include "services/base/status_macros.h"
 #include "services/base/steady_clock.h"
 #include "services/config/config_loader.h"
@@ -58,6 +60,14 @@ struct TrainerInputs {
   PolicyUpdate::Options update;
 };
 
+// Of this rank alone; `maspo train`, which knows of the others here, has looked at them together.
+absl::Status CheckMemory(const v1::RunConfig& config, const ModelConfig& model, torch::Device device) {
+  const MemoryPlan plan = RankMemory(model, config, config.learner().ranks());
+  if (device.is_cpu()) return CheckRanksFit(plan, config, 1, MachineMemory(), "this machine");
+  const double memory = LoadedCudaLibrary()->gpu_use(device.index()).total_bytes;
+  return CheckRanksFit(plan, config, 1, memory, absl::StrCat("GPU ", device.index()));
+}
+
 absl::StatusOr<TrainerInputs> ReadTrainerInputs(const v1::RunConfig& config) {
   TrainerInputs in;
   MASPO_RETURN_IF_ERROR(CheckModelFolder(config.model()));
@@ -65,6 +75,7 @@ absl::StatusOr<TrainerInputs> ReadTrainerInputs(const v1::RunConfig& config) {
   AllowTf32(config.model().tf32());
   MASPO_ASSIGN_OR_RETURN(in.model, ModelConfig::Load(config.model().path()));
   MASPO_ASSIGN_OR_RETURN(in.objective, MakeObjective(config.learner().objective()));
+  MASPO_RETURN_IF_ERROR(CheckMemory(config, in.model, in.device));
   in.sharding = ShardingOptions(config);
   in.update = UpdateOptions(config, *in.objective);
   return in;

@@ -10,11 +10,13 @@
 #include "cli/train/source_names.h"
 #include "collective/device.h"
 #include "learner/learner_config.h"
+#include "learner/plan/run_plan.h"
 #include "model/hugging_face.h"
 #include "model/tokenizer.h"
 #include "reward_server/rewards/reward_function.h"
 #include "reward_server/verifier_options.h"
 #include "services/base/address.h"
+#include "services/base/machine_memory.h"
 #include "services/base/status_macros.h"
 #include "services/config/config_loader.h"
 #include "services/rpc/credentials.h"
@@ -78,6 +80,13 @@ absl::Status CheckUpdates(const v1::RunConfig& config) {
   return LoopOptions(config).status();
 }
 
+// All ranks of a CPU's run share this machine; with GPUs each rank looks at its own.
+absl::Status CheckMemory(const v1::RunConfig& config, const ModelConfig& model) {
+  if (config.model().device() != "cpu") return absl::OkStatus();
+  const int64_t ranks = config.learner().ranks();
+  return CheckRanksFit(RankMemory(model, config, ranks), config, ranks, MachineMemory(), "this machine");
+}
+
 absl::Status CheckModelAndData(const v1::RunConfig& config) {
   const std::string& folder = config.model().path();
   MASPO_RETURN_IF_ERROR(LoadDevice(config.model().device()).status());
@@ -90,6 +99,7 @@ absl::Status CheckModelAndData(const v1::RunConfig& config) {
     MASPO_ASSIGN_OR_RETURN(const PromptDataset dataset, LoadPrompts(files, config, model, *tokenizer));
     for (const PromptProblem& problem : dataset.problems()) sources.insert(problem.source);
   }
+  MASPO_RETURN_IF_ERROR(CheckMemory(config, model));
   for (const std::string& sentence : UnknownSources(config.reward(), sources)) spdlog::warn("{}", sentence);
   return CheckWeights(folder, model);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "learner/plan/memory_plan.h"
 #include "model/model_config.h"
 #include "proto/run_config.pb.h"
 
@@ -33,22 +34,6 @@ struct Lengths {
   int64_t prompt = 200;
   int64_t response = 4000;
 };
-
-struct MemoryItem {
-  std::string kind;  // "master weights", "gradients", ...
-  double bytes = 0;
-};
-
-struct MemoryPlan {
-  std::vector<MemoryItem> items;
-
-  double total() const;
-  double BytesOf(const std::string& kind) const;  // 0 where there is no such item.
-};
-
-// Of one rank, at its peak within a micro-batch. A response that is longer than learner.micro_batch_tokens goes alone,
-// so at most max_prompt_tokens + max_new_tokens tokens are reckoned with where that is more.
-MemoryPlan RankMemory(const ModelConfig& model, const v1::RunConfig& config, int64_t ranks);
 
 struct WorkerPlan {
   MemoryPlan memory;
@@ -88,10 +73,15 @@ struct RunPlan {
   Split best;                // Of hardware.gpus, the shortest step among those that fit; 0 ranks where none does.
   int64_t fewest_ranks = 0;  // That fit into memory; 0 where no number up to hardware.gpus does.
 };
-RunPlan PlanRun(const ModelConfig& model, const v1::RunConfig& config, const Hardware& hardware,
-                const Lengths& lengths);
+RunPlan PlanRun(const ModelConfig& model, const v1::RunConfig& config, const Hardware& hardware, const Lengths& lengths,
+                LearnerKind kind = LearnerKind::kTrain);
 
 // InvalidArgument: the run does not fit: what, by how much, and what to change.
 absl::Status CheckFits(const RunPlan& plan, const v1::RunConfig& config, const Hardware& hardware);
+
+// At a start, where memory is known: `ranks` of the learner's ranks share it. InvalidArgument: they need more. NaN is
+// enough. `place`: "this machine", "GPU 3".
+absl::Status CheckRanksFit(const MemoryPlan& rank, const v1::RunConfig& config, int64_t ranks, double memory,
+                           const std::string& place);
 
 }  // namespace maspo

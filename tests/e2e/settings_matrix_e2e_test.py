@@ -198,6 +198,7 @@ REFUSED = [
     ({"rollout.group_size": 1}, "needs at least 2"),
     ({"rollout.group_size": 1, "learner.advantage.name": "gae", "learner.dynamic_sampling": "true"}, "dynamic_sampling"),
     ({"learner.old_logprobs": "behavior", "learner.behavior_correction.truncate": 2}, "needs learner.old_logprobs: recompute"),
+    ({"learner.micro_batch_tokens": 1000000000, "rollout.group_size": 1000000, "network.max_message_mib": 2000}, "but this machine has"),
     ({"learner.mini_batch_groups": 5}, "more than the rollout.prompts_per_step"),
     ({"rollout.temperature": 0}, "rollout.temperature is 0"),
     ({"rollout.temperature": 0.0005}, "rollout.temperature is 0.0005"),

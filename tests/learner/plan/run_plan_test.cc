@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
@@ -67,6 +68,15 @@ TEST(RunPlanTest, ALongResponseGoesAloneAndIsReckonedWith) {
   EXPECT_EQ(RankMemory(Shape("7B"), config, 8).BytesOf("kept block inputs"), tokens * 3584 * 28 * 2);
 }
 
+TEST(RunPlanTest, AMicroBatchIsNoMoreThanAMiniBatch) {
+  v1::RunConfig config = Config(v1::DTYPE_BFLOAT16);
+  config.mutable_learner()->set_mini_batch_groups(2);
+  config.mutable_rollout()->set_group_size(4);
+  config.mutable_rollout()->set_max_new_tokens(1000);
+  config.mutable_data()->set_max_prompt_tokens(10);
+  EXPECT_EQ(RankMemory(Shape("7B"), config, 8).BytesOf("kept block inputs"), 2 * (10 + 4 * 1000) * 3584 * 28 * 2.0);
+}
+
 TEST(RunPlanTest, AReferencePolicyTakesAShardAndBuffers) {
   v1::RunConfig config = Config(v1::DTYPE_BFLOAT16);
   const MemoryPlan without = RankMemory(Shape("7B"), config, 8);
@@ -97,6 +107,41 @@ TEST(RunPlanTest, SaysHowLargeTheCacheMayBe) {
   EXPECT_NE(status.message().find("rollout.kv_cache_tokens"), std::string::npos) << status;
   config.mutable_rollout()->set_kv_cache_tokens(plan.worker.cache_tokens_that_fit);
   EXPECT_LE(PlanWorker(Shape("1.5B"), config, A100s(8), {}).memory.total(), A100s(8).usable_bytes());
+}
+
+TEST(RunPlanTest, RanksThatShareTooLittleMemoryAreRefusedWithWhatTakesIt) {
+  v1::RunConfig config = Config(v1::DTYPE_FLOAT32);
+  config.mutable_learner()->set_ranks(4);
+  const MemoryPlan rank = RankMemory(Shape("1.5B"), config, 4);
+  const double needed = 4 * rank.total();
+  EXPECT_TRUE(CheckRanksFit(rank, config, 4, needed, "this machine").ok());
+  EXPECT_TRUE(CheckRanksFit(rank, config, 4, std::nan(""), "GPU 0").ok());
+  const absl::Status refused = CheckRanksFit(rank, config, 4, needed - 1, "this machine");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  for (const char* part : {"4 ranks of the learner need", "but this machine has", "learner.micro_batch_tokens (16384)"})
+    EXPECT_NE(refused.message().find(part), std::string::npos) << refused;
+}
+
+// Phases take turns: what only one of them needs counts where it is the largest.
+TEST(RunPlanTest, ThePeakIsThatOfOnePhase) {
+  v1::RunConfig config = Config(v1::DTYPE_FLOAT32);
+  const MemoryPlan blocks = RankMemory(Shape("1.5B"), config, 8);
+  EXPECT_EQ(blocks.peak, "block");
+  EXPECT_EQ(blocks.BytesOf("logits"), 0);
+  config.mutable_learner()->set_logits_mib(100'000);
+  const MemoryPlan logits = RankMemory(Shape("1.5B"), config, 8);
+  EXPECT_EQ(logits.peak, "head");
+  EXPECT_EQ(logits.BytesOf("peak of one block"), 0);
+  EXPECT_GT(logits.total(), blocks.total());
+}
+
+TEST(RunPlanTest, OnlyTrainingKeepsAStepAndPublishes) {
+  const v1::RunConfig config = Config(v1::DTYPE_FLOAT32);
+  const MemoryPlan train = RankMemory(Shape("1.5B"), config, 1);
+  const MemoryPlan learn = RankMemory(Shape("1.5B"), config, 1, LearnerKind::kLearn);
+  EXPECT_EQ(train.BytesOf("state of the last step"), 3 * train.BytesOf("master weights"));
+  EXPECT_EQ(train.BytesOf("published weights"), train.BytesOf("master weights"));
+  EXPECT_EQ(learn.BytesOf("state of the last step") + learn.BytesOf("published weights"), 0);
 }
 
 TEST(RunPlanTest, TheBestSplitIsNoSlowerThanItsNeighbours) {
