@@ -21,6 +21,7 @@
 #include "learner/training_groups.h"
 #include "learner/update/learning_rate.h"
 #include "model/dtype.h"
+#include "services/base/exit_code.h"
 #include "services/base/machine_memory.h"
 #include "services/base/progress.h"
 #include "services/base/status_macros.h"
@@ -186,8 +187,9 @@ absl::Status RunLearn(const LearnFlags& flags) {
                                   stop));
   }
   MASPO_ASSIGN_OR_RETURN(Session session, Begin(flags, std::move(config)));
-  MASPO_RETURN_IF_ERROR(LearnAll(flags, session, stop));
-  return session.trainer->SaveForInference(flags.output);
+  absl::Status status = LearnAll(flags, session, stop);
+  if (status.ok()) status = session.trainer->SaveForInference(flags.output);
+  return !status.ok() && session.ranks->is_broken() ? WithLostRanks(status) : status;
 }
 
 }  // namespace

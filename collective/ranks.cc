@@ -1,5 +1,7 @@
 #include "collective/ranks.h"
 
+#include <spdlog/spdlog.h>
+
 #include <cstring>
 #include <limits>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -31,6 +33,8 @@ absl::StatusOr<std::unique_ptr<Ranks>> Ranks::Meet(const Options& options,
                                                    const c10::intrusive_ptr<c10d::Store>& store) {
   MASPO_ASSIGN_OR_RETURN(std::unique_ptr<Ranks> ranks, MeetOnce(options, store));
   MASPO_ASSIGN_OR_RETURN(ranks->beside_, MeetOnce(options, c10::make_intrusive<c10d::PrefixStore>("beside", store)));
+  ranks->beside_->phase_ = "beside training";
+  ranks->beside_->is_broken_ = ranks->is_broken_;
   return ranks;
 }
 
@@ -56,6 +60,18 @@ std::unique_ptr<Ranks> Ranks::Alone(torch::Device device) {
   return ranks;
 }
 
+Ranks::Phase::Phase(Ranks* ranks, const std::string& name) : ranks_(ranks), outer_(std::exchange(ranks->phase_, name)) {
+  spdlog::debug("rank {} begins: {}", ranks->rank(), name);
+}
+
+Ranks::Phase::~Phase() { ranks_->phase_ = outer_; }
+
+void Ranks::Fail(absl::string_view what, const std::string& cause) const {
+  *is_broken_ = true;
+  TORCH_CHECK(false, "rank ", rank(), " of ", size(), phase_.empty() ? "" : ", ", phase_, ": ", std::string(what), ": ",
+              cause);
+}
+
 void Ranks::Pending::Wait() { Wait(kNoTimeout); }
 
 void Ranks::Pending::Wait(std::chrono::milliseconds limit) {
@@ -63,17 +79,18 @@ void Ranks::Pending::Wait(std::chrono::milliseconds limit) {
   try {
     std::exchange(work_, nullptr)->wait(limit);
   } catch (const std::exception& error) {
-    TORCH_CHECK(false, "rank ", ranks_->rank(), " of ", ranks_->size(), ": ", what_, ": ", FirstLine(error));
+    ranks_->Fail(what_, FirstLine(error));
   }
 }
 
 Ranks::Pending Ranks::Begin(absl::string_view what, uint64_t bytes,
                             const std::function<c10::intrusive_ptr<c10d::Work>()>& start) {
+  if (is_broken()) Fail(what, "a collective has failed before");
   bytes_sent_ += bytes;
   try {
     return Pending(this, std::string(what), StartCollective(start));
   } catch (const std::exception& error) {
-    TORCH_CHECK(false, "rank ", rank(), " of ", size(), ": ", std::string(what), ": ", FirstLine(error));
+    Fail(what, FirstLine(error));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -19,9 +20,9 @@ namespace maspo {
 // The processes that train one model together, as one of them sees the others. Every rank calls the same functions in
 // the same order, with tensors of the same sizes on `device`.
 //
-// A collective that fails (a rank is gone, or did not come in time) throws c10::Error, which names this rank, what it
-// was doing (`what`) and the cause; after that the group is of no more use. One thread a group; beside() is a second
-// group of the same ranks, for work beside the first one's.
+// A collective that fails (a rank is gone, or did not come in time) throws c10::Error, which names this rank, its
+// phase, what it was doing (`what`) and the cause; after that all others fail at once. One thread a group; beside() is
+// a second group of the same ranks, for work beside the first one's.
 class Ranks {
  public:
   struct Options {
@@ -41,6 +42,22 @@ class Ranks {
   bool is_alone() const { return options_.size == 1; }
   torch::Device device() const { return options_.device; }
   Ranks& beside() const { return *beside_; }
+
+  // Whether a collective has failed, here or beside. Any thread.
+  bool is_broken() const { return *is_broken_; }
+
+  // What this rank is in the middle of, for as long as it lives: messages name it. "update".
+  class Phase {
+   public:
+    Phase(Ranks* ranks, const std::string& name);
+    ~Phase();
+    Phase(const Phase&) = delete;
+    Phase& operator=(const Phase&) = delete;
+
+   private:
+    Ranks* const ranks_;
+    const std::string outer_;
+  };
 
   // A collective under way. Its tensors are not touched before Wait(), which on cuda makes the current stream wait.
   class Pending {
@@ -84,6 +101,7 @@ class Ranks {
   static absl::StatusOr<std::unique_ptr<Ranks>> MeetOnce(const Options& options,
                                                          const c10::intrusive_ptr<c10d::Store>& store);
   void TellLength(int64_t& length);
+  [[noreturn]] void Fail(absl::string_view what, const std::string& cause) const;
   Pending Begin(absl::string_view what, uint64_t bytes, const std::function<c10::intrusive_ptr<c10d::Work>()>& start);
 
   const Options options_;
@@ -91,6 +109,8 @@ class Ranks {
   c10::intrusive_ptr<c10d::Backend> gather_, reduce_, control_;
   std::unique_ptr<Ranks> beside_;  // Null in the group that is beside another.
   uint64_t bytes_sent_ = 0;
+  std::string phase_;
+  std::shared_ptr<std::atomic<bool>> is_broken_ = std::make_shared<std::atomic<bool>>(false);  // Of both groups.
   absl::Mutex listening_mutex_;
   c10::intrusive_ptr<c10d::Work> listening_ ABSL_GUARDED_BY(listening_mutex_);  // For rank 0's word.
   bool has_stopped_listening_ ABSL_GUARDED_BY(listening_mutex_) = false;

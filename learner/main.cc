@@ -30,6 +30,7 @@
 #include "model/hugging_face.h"
 #include "services/base/address.h"
 #include "services/base/descriptor_limit.h"
+#include "services/base/exit_code.h"
 #include "services/base/machine_memory.h"
 #include "services/base/status_macros.h"
 #include "services/base/steady_clock.h"
@@ -312,6 +313,11 @@ absl::StatusOr<std::unique_ptr<Ranks>> Meet(const LearnerFlags& flags, const v1:
   return MeetRanks(ranks, device, absl::Seconds(config.learner().rank_timeout_seconds()), host);
 }
 
+// Whatever it fails with, a process whose group of ranks broke says so by its exit code.
+absl::Status OutcomeOf(const absl::Status& status, const Ranks& ranks) {
+  return !status.ok() && ranks.is_broken() ? WithLostRanks(status) : status;
+}
+
 // All ranks but the first: no folder, no server, nothing but their shards.
 absl::Status RunFollower(const LearnerFlags& flags, RoleContext& role) {
   const v1::RunConfig& config = role.config;
@@ -323,7 +329,7 @@ absl::Status RunFollower(const LearnerFlags& flags, RoleContext& role) {
   ranks->Tell(word);
   const Start start = DecodeStart(word);
   MASPO_ASSIGN_OR_RETURN(const auto trainer, MakeTrainer(config, in, start.checkpoint, start.num_updates, ranks.get()));
-  return Follow(*trainer, *ranks);
+  return OutcomeOf(Follow(*trainer, *ranks), *ranks);
 }
 
 absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
@@ -368,7 +374,7 @@ absl::Status RunLearner(const LearnerFlags& flags, RoleContext& role) {
                               .stop = &role.stop});
   const absl::Status status = loop.Run(folder.state);
   front->End(status, 3 * absl::Seconds(config.network().heartbeat_seconds()));
-  return status;
+  return OutcomeOf(status, *ranks);
 }
 
 // Where the command line asks for more ranks than one and does not say which of them this is: starts them, and returns

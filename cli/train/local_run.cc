@@ -140,7 +140,8 @@ absl::Status LocalRun::Supervise(const StopSignal& stop, const Observer& observe
   bool asked_to_stop = false, is_done = false;
   while (true) {
     if (const std::optional<int> exit_code = learner_.process->ExitCode()) {
-      if (*exit_code > 128 && !asked_to_stop) {  // It, or one of its ranks, was ended by a signal.
+      // It, or one of its ranks, was ended by a signal, or its ranks lost each other.
+      if ((*exit_code > 128 || *exit_code == kExitLostRanks) && !asked_to_stop) {
         MASPO_RETURN_IF_ERROR(Restart({&learner_}, stop));
         continue;
       }
@@ -156,6 +157,10 @@ absl::Status LocalRun::Supervise(const StopSignal& stop, const Observer& observe
     if (!is_done) {
       const auto status = control_->GetStatus();
       if (status.ok()) observe(*status);
+      if (status.ok() && status->step() > most_steps_) {
+        most_steps_ = status->step();
+        restarts_ = 0;
+      }
       is_done = status.ok() && status->phase() == "done";  // It is leaving: nobody answers much longer.
       if (status.ok() && !is_done) MASPO_RETURN_IF_ERROR(Restart(dead, stop));
     }
@@ -180,7 +185,8 @@ absl::Status LocalRun::Restart(const std::vector<Role*>& dead, const StopSignal&
     const absl::Status why = WhyEnded(*role, exit_code);
     if (exit_code == kExitBadInput) return why;  // Again would be the same.
     if (++restarts_ > options_.max_restarts) {
-      return Annotate(absl::AbortedError(why.message()), "too many processes ended before the run did; the last one");
+      return Annotate(absl::AbortedError(why.message()),
+                      "too many processes ended without a new step in between; the last one");
     }
     spdlog::warn("{}; starting it again", std::string(why.message()));
     const absl::Status launched = Launch(*role, stop);

@@ -23,7 +23,7 @@ namespace maspo {
 //
 //   Start(): reward servers -> learner -> workers, each told the endpoints of those before it
 //   Supervise(): until the learner ends; a reward server or worker that ends before is started again in its place, and
-//   so is a learner that a signal ended, or that lost a rank so, which goes on from its newest checkpoint
+//   so is a learner that a signal ended, or whose ranks were lost, which goes on from its newest checkpoint
 //
 // Any other end of the learner is the run's end: its exit code, and the last line of its log as the reason. Stopping
 // asks the learner to write a checkpoint and end, which is Cancelled. Not thread-safe; call it from the main thread,
@@ -36,7 +36,7 @@ class LocalRun {
     std::string run_dir;
     bool resume = false;
     std::string program_folder;                           // Where maspo-learner and the others are.
-    int max_restarts = 10;                                // Of all processes together.
+    int max_restarts = 10;                                // Of all processes together, until there is a new step.
     std::string log_format = "text", log_level = "info";  // Of the role processes.
   };
   using Observer = std::function<void(const v1::RunStatus& status)>;
@@ -72,7 +72,8 @@ class LocalRun {
   Role learner_;
   std::unique_ptr<RpcChannel> channel_;
   std::unique_ptr<ControlClient> control_;
-  int restarts_ = 0;
+  int restarts_ = 0;  // Since then.
+  uint64_t most_steps_ = 0;
 };
 
 }  // namespace maspo

@@ -61,8 +61,8 @@ struct Widths {
   const double hidden, queries, keys, mlp, graph;
 };
 
-// Our operators on CPUs (model/fused_ops.cc, model/packed_attention.cc). They compute in float32; in bfloat16 they widen
-// what they were given and round what they give.
+// Our operators on CPUs (model/fused_ops.cc, model/packed_attention.cc). They compute in float32; in bfloat16 they
+// widen what they were given and round what they give.
 double BlockPeakOnCpu(const Widths& w, double compute) {
   const double widened = compute < kFloat ? kFloat : 0, wide = compute < kFloat ? kFloat + compute : kFloat;
   // In the backward of the gate: the whole graph but the product of gate and up, which the down product has given back;
@@ -71,8 +71,7 @@ double BlockPeakOnCpu(const Widths& w, double compute) {
   // In the backward of the attention: what the first half keeps; the gradients of the second norm's input, of the
   // attention's result, and of queries, keys and values.
   const double graph = w.graph - 3 * w.mlp - 2 * w.hidden, qkv = w.queries + 2 * w.keys;
-  const double attention =
-      compute * (graph + w.hidden + w.queries) + widened * (qkv + 2 * w.queries) + wide * qkv;
+  const double attention = compute * (graph + w.hidden + w.queries) + widened * (qkv + 2 * w.queries) + wide * qkv;
   return std::max(mlp, attention);
 }
 
@@ -92,7 +91,7 @@ double LogitsBytes(const ModelConfig& model, const v1::RunConfig& config, double
   const auto vocabulary = static_cast<double>(model.vocab_size);
   const double rows =
       std::min(tokens, std::max(256.0, std::floor(config.learner().logits_mib() * kMib / (kFloat * vocabulary))));
-  const double rounded = compute < kFloat ? compute : 0;  // Before they are widened; their gradient.
+  const double rounded = compute < kFloat ? compute : 0;     // Before they are widened; their gradient.
   const double read = IsOnCpu(config.model()) ? 0 : kFloat;  // Log-probabilities of all words.
   return rows * vocabulary * (kFloat + std::max(rounded, read));
 }
@@ -110,7 +109,7 @@ Items HeldAlways(const ModelConfig& model, const v1::RunConfig& config, const Pa
   const v1::LearnerSection& learner = config.learner();
   const double compute = BytesOf(config.model().dtype()), wire = BytesOf(learner.reduce_dtype());
   const auto layers = static_cast<double>(model.num_layers);
-  const bool has_own_compute = compute < kFloat, has_reference = learner.objective().reference_kl_coef() > 0;
+  const bool has_own_compute = compute<kFloat, has_reference = learner.objective().reference_kl_coef()> 0;
   const bool is_on_cpu = IsOnCpu(config.model()), trains = kind == LearnerKind::kTrain;
   Items items = {{"process", is_on_cpu ? kProcess : 0},
                  {"master weights", kFloat * parts.shard()},
@@ -201,9 +200,8 @@ MemoryPlan RankMemory(const ModelConfig& model, const v1::RunConfig& config, int
         {"gradient of the embedding", compute * parts.embedding},
         {"gradient of the head", waiting},
         {"gradient of the embedding, sent", std::max(0.0, sent(parts.embedding) - waiting)}}}};
-  const auto& largest = *std::max_element(std::begin(phases), std::end(phases), [](const auto& a, const auto& b) {
-    return Sum(a.second) < Sum(b.second);
-  });
+  const auto& largest = *std::max_element(std::begin(phases), std::end(phases),
+                                          [](const auto& a, const auto& b) { return Sum(a.second) < Sum(b.second); });
 
   MemoryPlan plan{.items = HeldAlways(model, config, parts, kind), .peak = largest.first};
   plan.items.insert(plan.items.end(), largest.second.begin(), largest.second.end());

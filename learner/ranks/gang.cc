@@ -19,12 +19,16 @@ namespace maspo {
 namespace {
 
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
+constexpr absl::Duration kHindsight = absl::Seconds(1);  // For the cause to be seen after its consequence.
 
 struct Rank {
   int number = 0;
   pid_t pid = -1;
   std::optional<int> exit_code;            // 128 + n for signal n.
   std::optional<absl::Time> frozen_since;  // While it is stopped by a signal.
+  absl::Time ended_at = absl::InfiniteFuture();
+
+  bool lost_others() const { return exit_code == kExitLostRanks; }
 };
 
 std::string EndOf(int exit_code) {
@@ -92,34 +96,43 @@ class RunningGang {
         rank.frozen_since.reset();
       } else {
         rank.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        rank.ended_at = SteadyNow();
       }
     }
   }
 
-  // How the gang ends; nullopt while it goes on.
+  // How the gang ends; nullopt while it goes on. Causes first: what they lead to has codes of its own.
   std::optional<int> Verdict() const {
-    for (const Rank& rank : ranks_) {  // First, as the others fail because of it.
-      if (!rank.exit_code || *rank.exit_code <= 128) continue;
-      spdlog::error("rank {} {}: the gang ends", rank.number, EndOf(*rank.exit_code));
-      return *rank.exit_code;
-    }
-    if (gang_.first_rank == 0 && ranks_.front().exit_code) return *ranks_.front().exit_code;
-    bool all_done = true;
+    const auto missed = std::find_if(ranks_.begin(), ranks_.end(), [](const Rank& r) { return r.lost_others(); });
     for (const Rank& rank : ranks_) {
-      if (rank.frozen_since && SteadyNow() - *rank.frozen_since > gang_.frozen) {
-        spdlog::error("rank {} has been stopped by a signal for {}: the gang ends", rank.number,
-                      absl::FormatDuration(gang_.frozen));
-        return 128 + SIGSTOP;
-      }
-      if (!rank.exit_code) {
-        all_done = false;
-        continue;
-      }
-      if (*rank.exit_code == kExitDone) continue;  // It has done its part; rank 0 has a little more to do.
-      spdlog::error("rank {} {} before rank 0 did: the gang ends", rank.number, EndOf(*rank.exit_code));
-      return *rank.exit_code == kExitBadInput ? kExitBadInput : kExitFailed;
+      if (rank.exit_code && *rank.exit_code > 128) return Blame(rank, EndOf(*rank.exit_code), *rank.exit_code);
     }
+    for (const Rank& rank : ranks_) {
+      if (!rank.frozen_since) continue;
+      const absl::Duration frozen = SteadyNow() - *rank.frozen_since;
+      if (frozen <= gang_.frozen && missed == ranks_.end()) continue;
+      return Blame(rank, absl::StrCat("has been stopped by a signal for ", absl::FormatDuration(frozen)),
+                   128 + SIGSTOP);
+    }
+    if (gang_.first_rank == 0 && ranks_.front().exit_code && !ranks_.front().lost_others())
+      return *ranks_.front().exit_code;
+    for (const Rank& rank : ranks_) {
+      if (!rank.exit_code || *rank.exit_code == kExitDone || rank.lost_others()) continue;
+      return Blame(rank, EndOf(*rank.exit_code), *rank.exit_code == kExitBadInput ? kExitBadInput : kExitFailed);
+    }
+    if (missed != ranks_.end()) {
+      if (SteadyNow() - missed->ended_at < kHindsight) return std::nullopt;
+      return Blame(*missed, "lost the others, of which none was ended by a signal", kExitLostRanks);
+    }
+    // One that has done its part waits for rank 0, which has a little more to do.
+    const bool all_done =
+        std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& r) { return r.exit_code.has_value(); });
     return all_done ? std::optional<int>(kExitDone) : std::nullopt;
+  }
+
+  static int Blame(const Rank& rank, const std::string& what, int code) {
+    spdlog::error("rank {} {}: the gang ends", rank.number, what);
+    return code;
   }
 
   // Nobody stays behind.

@@ -13,7 +13,9 @@ namespace maspo {
 //   a signal ends one      the rest has `grace`, as its collectives fail, and is killed; exit code 128 + signal
 //   rank 0 ends            the others have `grace` to end, too; its exit code is the gang's
 //   another one fails      likewise; a failure
-//   one does not run       (SIGSTOP, a debugger) for `frozen`: as if that signal had ended it
+//   one does not run       (SIGSTOP, a debugger) for `frozen`, or until the others miss it: as if that signal had
+//                          ended it
+//   they lost each other   and none of these is the cause: one hangs, or the network failed; kExitLostRanks
 //   a stop is requested    passed on to rank 0, which tells the others when it is done
 //
 // Where rank 0 is on another machine, the ranks here end when it tells them to. Whatever ends a gang is logged with the

@@ -101,6 +101,7 @@ absl::Status ShardedTrainer::CheckCheckpoint(const std::string& folder, const Mo
 
 absl::StatusOr<LogprobStatistics> ShardedTrainer::ComputeLogprobs(std::vector<TrainingGroup>& groups,
                                                                   const StopSignal* stop) {
+  const Ranks::Phase phase(ranks_, "old log-probabilities");
   return Guarded<LogprobStatistics>([&]() -> absl::StatusOr<LogprobStatistics> {
     MASPO_RETURN_IF_ERROR(update_.ComputeReferenceLogprobs(groups, stop));
     return update_.RecomputeOldLogprobs(groups, stop);
@@ -109,6 +110,7 @@ absl::StatusOr<LogprobStatistics> ShardedTrainer::ComputeLogprobs(std::vector<Tr
 
 absl::StatusOr<UpdateResult> ShardedTrainer::Apply(absl::Span<const TrainingGroup> mini_batch, double learning_rate,
                                                    const StopSignal* stop) {
+  const Ranks::Phase phase(ranks_, "update");
   return Guarded<UpdateResult>([&] {
     const auto before_step = [this] { background_.Await().IgnoreError(); };  // Whoever saves hears of it.
     return update_.Apply(mini_batch, learning_rate, stop, before_step);
@@ -142,6 +144,7 @@ void ShardedTrainer::GoBack() {
 }
 
 absl::Status ShardedTrainer::Publish(int64_t policy_version, PolicyPublisher* publisher) {
+  const Ranks::Phase phase(ranks_, "publish");
   return CatchExceptions([&] {
     std::shared_ptr<PolicySnapshot> snapshot = background_.TakeSnapshot();
     if (publisher != nullptr) publisher->Publish(std::move(snapshot), policy_version);
@@ -161,6 +164,7 @@ absl::Status ShardedTrainer::MakeShardFolder(const std::string& folder) {
 }
 
 absl::StatusOr<PolicyTrainer::FinishSave> ShardedTrainer::Save(const std::string& folder) {
+  const Ranks::Phase phase(ranks_, "checkpoint");
   return Guarded<FinishSave>([&]() -> absl::StatusOr<FinishSave> {
     MASPO_RETURN_IF_ERROR(MakeShardFolder(folder));
     std::shared_ptr<PolicySnapshot> weights = background_.TakeSnapshot();

@@ -84,6 +84,16 @@ class RolesTest(unittest.TestCase):
         self.learner, self.reward = free_address(), free_address()
         return weights
 
+    def resume(self, registrations):
+        """The next learner. Nothing is judged until both workers are back, each with so many registrations in its log: what is
+        left of the run takes one of them a moment, and the other, which may look for the learner a second later, could come when
+        all is over."""
+        self.reward_server.send_signal(signal.SIGSTOP)
+        learner = self.start_learner("--resume")
+        self.await_in_logs("registered as", registrations)
+        self.reward_server.send_signal(signal.SIGCONT)
+        return learner
+
     def test_workers_follow_a_killed_learner_back_to_its_checkpoint(self):
         weights = self.undisturbed()
         learner = self.start_learner()
@@ -91,7 +101,7 @@ class RolesTest(unittest.TestCase):
         await_step(self.run_dir, 5)  # The checkpoint is that of step 3, the workers have version 5.
         learner.send_signal(signal.SIGKILL)
         learner.wait()
-        self.assertEqual(self.check_end(self.start_learner("--resume"), workers), weights)
+        self.assertEqual(self.check_end(self.resume(registrations=3), workers), weights)  # One was in the undisturbed run.
 
     def test_workers_wait_for_a_learner_that_was_stopped(self):
         learner = self.start_learner()
@@ -100,13 +110,8 @@ class RolesTest(unittest.TestCase):
         learner.send_signal(signal.SIGTERM)
         self.assertEqual(learner.wait(timeout=60), 75, self.log("learner"))
         self.await_in_logs("does not answer", 1)
-        # Nothing is judged until both are back: what is left of the run takes one worker a moment, and the other, which may
-        # look for the learner a second later, could come when all is over.
-        self.reward_server.send_signal(signal.SIGSTOP)
-        learner = self.start_learner("--resume")
-        self.await_in_logs("registered as", 2)  # A worker that took the stop for the end would never come back.
-        self.reward_server.send_signal(signal.SIGCONT)
-        self.check_end(learner, workers)
+        # A worker that took the stop for the end would never come back.
+        self.check_end(self.resume(registrations=2), workers)
 
     def test_workers_of_one_name_share_a_run(self):
         learner = self.start_learner()

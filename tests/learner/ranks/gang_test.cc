@@ -39,6 +39,22 @@ TEST(GangTest, OneThatIsLostEndsAll) {
   EXPECT_EQ(RunScripts({kGoesOn, "kill -STOP $$"}, stop, /*frozen=*/absl::Milliseconds(100)), 128 + 19);
 }
 
+// Ranks miss one that is gone or stopped, and end; that is not what the gang ends of.
+TEST(GangTest, TheCauseCountsAndNotWhatItLedTo) {
+  const StopSignal stop;
+  EXPECT_EQ(RunScripts({"exit 76", "exit 76", "sleep 0.3; kill -9 $$"}, stop), 128 + 9);
+  EXPECT_EQ(RunScripts({"sleep 0.3; exit 76", "kill -STOP $$"}, stop), 128 + 19);
+  EXPECT_EQ(RunScripts({"exit 76", kGoesOn, "sleep 0.3; exit 1"}, stop), kExitFailed);
+  EXPECT_EQ(RunScripts({"exit 76", kGoesOn, "sleep 0.3; exit 2"}, stop), kExitBadInput);
+}
+
+TEST(GangTest, RanksThatLostEachOtherSaySo) {
+  const StopSignal stop;
+  EXPECT_EQ(RunScripts({"exit 76", kGoesOn}, stop), kExitLostRanks);
+  EXPECT_EQ(RunScripts({kGoesOn, "exit 76"}, stop), kExitLostRanks);
+  EXPECT_EQ(RunScripts({"exit 76", "exit 0"}, stop), kExitLostRanks);
+}
+
 TEST(GangTest, OneThatIsStoppedForAMomentIsWaitedFor) {
   const StopSignal stop;
   EXPECT_EQ(RunScripts({"sleep 1; exit 0", "(sleep 0.3; kill -CONT $$) & kill -STOP $$; exit 0"}, stop), kExitDone);
