@@ -109,7 +109,8 @@ Items HeldAlways(const ModelConfig& model, const v1::RunConfig& config, const Pa
   const v1::LearnerSection& learner = config.learner();
   const double compute = BytesOf(config.model().dtype()), wire = BytesOf(learner.reduce_dtype());
   const auto layers = static_cast<double>(model.num_layers);
-  const bool has_own_compute = compute<kFloat, has_reference = learner.objective().reference_kl_coef()> 0;
+  const bool has_own_compute = compute < kFloat;
+  const bool has_reference = learner.objective().reference_kl_coef() > 0;
   const bool is_on_cpu = IsOnCpu(config.model()), trains = kind == LearnerKind::kTrain;
   Items items = {{"process", is_on_cpu ? kProcess : 0},
                  {"master weights", kFloat * parts.shard()},
