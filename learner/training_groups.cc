@@ -4,6 +4,8 @@
 #include <cmath>
 #include <random>
 
+#include "absl/strings/str_format.h"
+
 namespace maspo {
 namespace {
 
@@ -91,6 +93,25 @@ class StepSums {
 };
 
 }  // namespace
+
+std::optional<std::string> WhyNothingIsTaught(const GroupStatistics& statistics, size_t num_groups) {
+  const bool are_groups_of_one = statistics.responses <= static_cast<double>(num_groups);
+  if (statistics.zero_variance_fraction < 1 || (are_groups_of_one && statistics.reward_std > 0)) return std::nullopt;
+  if (statistics.truncated_fraction == 1) {
+    return absl::StrFormat(
+        "all %.0f responses were cut off, at %.0f tokens, before they came to an answer; raise rollout.max_new_tokens, "
+        "or see with run.record_groups whether the model ever stops",
+        statistics.responses, statistics.length_max);
+  }
+  if (statistics.reward_std == 0) {
+    return absl::StrFormat(
+        "all %.0f responses got the reward %g, none is better than another; choose problems of which the model solves "
+        "some, or see with `maspo verify` how its answers are read",
+        statistics.responses, statistics.reward_mean);
+  }
+  return "within every group all responses got the same reward; choose problems of which the model solves some at "
+         "times, or set learner.dynamic_sampling";
+}
 
 TrainingGroups ToTrainingGroups(const std::vector<v1::TrajectoryGroup>& groups, const AdvantageEstimator& estimator,
                                 int64_t policy_version) {

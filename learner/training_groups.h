@@ -29,6 +29,9 @@ struct GroupStatistics {
   double staleness_max = 0;
 };
 
+// Why the responses of `num_groups` groups teach nothing, and what to do about it; nullopt where some may.
+std::optional<std::string> WhyNothingIsTaught(const GroupStatistics& statistics, size_t num_groups);
+
 struct TrainingGroups {
   std::vector<TrainingGroup> groups;  // With advantages.
   GroupStatistics statistics;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "learner/metrics/metric_catalog.h"
 #include "learner/training_groups.h"
+#include "services/base/limited_log.h"
 #include "services/base/status_macros.h"
 
 namespace maspo {
@@ -113,6 +114,10 @@ absl::Status TrainingLoop::Train(std::vector<v1::TrajectoryGroup>& taken, StepRe
   MASPO_RETURN_IF_ERROR(parts_.journal->RecordGroups(report.step, taken));
   auto [groups, statistics] = ToTrainingGroups(taken, *parts_.advantage, static_cast<int64_t>(state_.step));
   report.groups = statistics;
+  if (const auto why = WhyNothingIsTaught(statistics, groups.size())) {
+    static LimitedLog log;
+    log.Warn("step {} teaches nothing: {}", report.step, *why);
+  }
   report.queue_depth = parts_.buffer->arrivals().waiting;
 
   parts_.control->SetPhase("old_logprobs", "");

@@ -61,6 +61,21 @@ TEST(TrainingGroupsTest, DynamicSamplingTakesOutWhatIsAllRightOrAllWrong) {
   EXPECT_EQ(groups[0].group_id(), "b");
 }
 
+TEST(WhyNothingIsTaughtTest, SaysWhatToDo) {
+  GroupStatistics statistics{
+      .reward_std = 1, .zero_variance_fraction = 0.9, .responses = 8, .length_max = 8192, .truncated_fraction = 1};
+  EXPECT_EQ(WhyNothingIsTaught(statistics, 2), std::nullopt) << "some that were cut off are better than others";
+  statistics.zero_variance_fraction = 1;
+  EXPECT_THAT(*WhyNothingIsTaught(statistics, 2), AllOf(HasSubstr("8192 tokens"), HasSubstr("rollout.max_new_tokens")));
+  statistics.truncated_fraction = 0.9;
+  EXPECT_THAT(*WhyNothingIsTaught(statistics, 2), HasSubstr("learner.dynamic_sampling"));
+  EXPECT_EQ(WhyNothingIsTaught(statistics, 8), std::nullopt) << "groups of one response are compared with each other";
+  statistics.reward_std = 0;
+  statistics.reward_mean = -1;
+  EXPECT_THAT(*WhyNothingIsTaught(statistics, 8),
+              AllOf(HasSubstr("all 8 responses got the reward -1"), HasSubstr("maspo verify")));
+}
+
 std::string Refusal(const absl::Status& status) { return std::string(status.message()); }
 
 TEST(LearnerConfigTest, RefusesWhatARunCannotDo) {

@@ -21,19 +21,20 @@ SHAPES = {
                  num_key_value_heads=2, tie_word_embeddings=True),
     "words": dict(vocab_size=60000, hidden_size=192, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
                   num_key_value_heads=2, tie_word_embeddings=True),
+    "small": dict(vocab_size=500, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+                  num_key_value_heads=1, tie_word_embeddings=False),
 }
 LEARNER = {"learner.objective.name": "maspo", "learner.micro_batch_tokens": TOKENS, "learner.mini_batch_groups": 4,
            "learner.min_micro_batches": 4, "learner.threads": 1, "data.max_prompt_tokens": PROMPT_TOKENS,
            "rollout.max_new_tokens": TOKENS // RESPONSES - PROMPT_TOKENS}
 
 
-def recording(vocab_size):
-    """As many groups as a mini-batch has, each of which fills a micro-batch."""
+def recording(vocab_size, groups=4, responses=RESPONSES, length=(TOKENS - PROMPT_TOKENS) // RESPONSES):
+    """As many groups as a mini-batch has, each of which fills a micro-batch, unless told otherwise."""
     tokens = lambda count, salt: [(salt * 7919 + i * 104729) % vocab_size for i in range(count)]
-    length = (TOKENS - PROMPT_TOKENS) // RESPONSES
     return [{"group_id": f"g{g}", "prompt_token_ids": tokens(PROMPT_TOKENS, g),
              "responses": [{"token_ids": tokens(length, 10 * g + r), "behavior_logprobs": [-5.0] * length,
-                            "reward": float(r % 2)} for r in range(RESPONSES)]} for g in range(4)]
+                            "reward": float(r % 2)} for r in range(responses)]} for g in range(groups)]
 
 
 def peaks_of(process, ranks):
@@ -54,13 +55,13 @@ def peaks_of(process, ranks):
 
 
 class PlanMemoryTest(unittest.TestCase):
-    def measure(self, shape, ranks, **settings):
+    def measure(self, shape, ranks, groups=None, **settings):
         overrides = {**LEARNER, "learner.ranks": ranks, **settings}
         flags = [part for key, value in overrides.items() for part in ("--set", f"{key}={value}")]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            random_model(1, max_position_embeddings=4096, **SHAPES[shape]).save_pretrained(folder / "model")
-            write_jsonl(folder / "groups.jsonl", recording(SHAPES[shape]["vocab_size"]))
+            random_model(1, max_position_embeddings=16384, **SHAPES[shape]).save_pretrained(folder / "model")
+            write_jsonl(folder / "groups.jsonl", groups or recording(SHAPES[shape]["vocab_size"]))
             (folder / "learn.yaml").write_text("{}\n")
             with open(folder / "log", "w", encoding="utf-8") as log:
                 process = subprocess.Popen(
@@ -77,8 +78,8 @@ class PlanMemoryTest(unittest.TestCase):
         self.assertEqual(len(peaks), ranks)
         return rank["total_bytes"], max(peaks.values())
 
-    def check(self, shape, ranks, **settings):
-        planned, measured = self.measure(shape, ranks, **settings)
+    def check(self, shape, ranks, groups=None, **settings):
+        planned, measured = self.measure(shape, ranks, groups, **settings)
         self.assertLess(abs(planned - measured), 0.1 * measured)
 
     def test_blocks(self):
@@ -96,6 +97,11 @@ class PlanMemoryTest(unittest.TestCase):
     def test_kept_graphs_and_gathered_blocks(self):
         self.check("deep", 1, **{"learner.activation_mib": 300})
         self.check("deep", 2, **{"learner.keep_gathered": "true", "learner.activation_mib": 300})
+
+    def test_sixteen_responses_of_8192_tokens(self):
+        group = recording(SHAPES["small"]["vocab_size"], groups=1, responses=16, length=8192)
+        self.check("small", 1, group, **{"learner.micro_batch_tokens": 16384 + 2 * PROMPT_TOKENS, "rollout.max_new_tokens": 8192,
+                                         "rollout.group_size": 16, "learner.mini_batch_groups": 1, "learner.threads": 2})
 
     def test_bfloat16(self):
         self.check("wide", 2, **{"model.dtype": "bfloat16"})
