@@ -30,7 +30,7 @@ struct DtypeName {
 constexpr DtypeName kDtypes[] = {
     {"F32", torch::kFloat32, 4}, {"BF16", torch::kBFloat16, 2}, {"F16", torch::kFloat16, 2}};
 
-std::optional<DtypeName> DtypeNamed(const json& name) {
+std::optional<DtypeName> StoredDtype(const json& name) {
   for (const DtypeName& known : kDtypes) {
     if (name == known.name) return known;
   }
@@ -48,7 +48,7 @@ absl::StatusOr<SafetensorsFile::Entry> ParseEntry(const json& object, uint64_t d
       !object.contains("data_offsets")) {
     return bad("needs dtype, shape and data_offsets");
   }
-  const auto dtype = DtypeNamed(object["dtype"]);
+  const auto dtype = StoredDtype(object["dtype"]);
   if (!dtype) return bad("dtype ", object["dtype"].dump(), " is not supported (F32, BF16, F16)");
   SafetensorsFile::Entry entry{.dtype = dtype->dtype, .shape = {}};
   if (!object["shape"].is_array()) return bad("shape is not a list");
