@@ -11,7 +11,6 @@ namespace maspo {
 namespace {
 
 constexpr double kGib = int64_t{1} << 30;
-constexpr double kFloat = 4;
 
 // Elements of the whole model, and of a block.
 struct Sizes {
@@ -81,8 +80,9 @@ WorkerPlan PlanWorker(const ModelConfig& model, const v1::RunConfig& config, con
   const auto kv = static_cast<double>(plan.kv_bytes_of_token);
   const auto cache_tokens = static_cast<double>(config.rollout().kv_cache_tokens());
   // A prefill is one forward through a block, and float32 logits of a row a sequence.
-  const double prefill = config.rollout().prefill_tokens_per_step() * BlockPeakBytes(model, config.model()) +
-                         3 * kFloat * config.rollout().max_running_sequences() * static_cast<double>(model.vocab_size);
+  const double prefill =
+      config.rollout().prefill_tokens_per_step() * BlockPeakBytes(model, config.model()) +
+      3 * BytesOf(v1::DTYPE_FLOAT32) * config.rollout().max_running_sequences() * static_cast<double>(model.vocab_size);
   plan.memory.items = {{"weights", weights},
                        {"weights being received", weights},
                        {"keys and values", kv * cache_tokens},
